@@ -63,7 +63,7 @@ PUBLIC_NAMES = {
 COSTS_NAMES = set(
     """breakdown compared dearest gpu_hour_prices last_month ledger load_frame mapping month pattern plot
     plot_budget plot_month plot_over_time plot_prices plot_shares plot_timeline read_ledger rounded running
-    save_frame spot_savings waste""".split()
+    save_frame spot_savings to_focus waste""".split()
 )
 
 

@@ -1,7 +1,7 @@
 """Ledgers of what was spent, breakdowns of them, and reports.
 
 Pure functions from frames to frames, apart from `read_ledger`: `ledger` collects what costs, `breakdown`
-splits it.
+splits it, and `to_focus` exports it.
 
 >>> import pandas as pd
 >>> from primepods_magic.costs import breakdown, pattern
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from primepods_magic.frames.files import load_frame, save_frame
 
     from .breakdowns import breakdown
+    from .focus.charges import to_focus
     from .labels import mapping, pattern
     from .ledgers import ledger
     from .load import read_ledger
@@ -59,6 +60,7 @@ __all__ = [
     "running",
     "save_frame",
     "spot_savings",
+    "to_focus",
     "waste",
 ]
 
@@ -86,6 +88,7 @@ _HOMES = {
     "running": ".trends",
     "save_frame": "..frames.files",
     "spot_savings": ".reports",
+    "to_focus": ".focus.charges",
     "waste": ".unused",
 }
 

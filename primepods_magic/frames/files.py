@@ -23,6 +23,7 @@ from primepods_magic.frames.tables.catalog import COLUMNS
 from primepods_magic.frames.tables.schema import STRING, TIME
 
 from .excel import write_excel
+from .focus_text import spell_focus
 
 __all__ = ["load_frame", "save_frame"]
 
@@ -199,6 +200,7 @@ def _choose_format(path: Path, formats: Mapping[str, T]) -> T:
 
 
 def _write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
+    frame = spell_focus(frame)
     texts = frame.select_dtypes("string")
     # An unquoted carriage return ends a row, and pandas does not quote it by itself.
     has_returns = any(texts[name].str.contains("\r", regex=False).any() for name in texts)

@@ -127,6 +127,14 @@ FRAMES = (
         _ledger,
     ),
     Frame(
+        "focus",
+        "FOCUS",
+        "The result of `costs.to_focus`, and the content of the file of `%pods costs --focus`: a row for "
+        "each thing that has a cost and day (UTC). The names are those of FOCUS.",
+        (),
+        lambda: costs.to_focus(_ledger()),
+    ),
+    Frame(
         "files",
         "Files",
         "A row for each file.",

@@ -61,6 +61,7 @@ def test_loads_every_column_with_its_dtype(kind: str, tmp_path: Path) -> None:
     [
         (costs.ledger, "ledger"),
         (costs.breakdown, "costs"),
+        (costs.to_focus, "focus"),
         (costs.compared, "costs"),
         (costs.month, "month"),
         (costs.gpu_hour_prices, "prices"),

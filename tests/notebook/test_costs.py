@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +17,7 @@ from primepods_magic.api.errors import InvalidRequest, NotConfigured, NotFound
 from primepods_magic.api.text.money import format_usd
 from primepods_magic.notebook.commands.costs import QUESTIONS
 from primepods_magic.pods.connection.current import in_use
+from tests.frames.focus import check_charges
 from tests.support.sandbox_control import SandboxControl
 from tests.support.scripted import Answered, Asked, as_json, scripted
 
@@ -245,6 +247,29 @@ def test_the_answer_is_saved_with_its_dtypes(shell: Any, tmp_path: Path, ending:
         pd.testing.assert_frame_equal(costs.load_frame(file), frame)
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_charges_are_saved_by_focus(shell: Any, tmp_path: Path, ending: str) -> None:
+    shell.run(CREATE)
+    file = tmp_path / f"focus.{ending}"
+    frame = shell.run(f"%pods costs --by gpu --focus {file}")
+    assert f"FOCUS 1.0 saved as {file}" in shell.output.text
+    charges, ledger = costs.load_frame(file), costs.read_ledger()
+    check_charges(charges)
+    assert round(math.fsum(charges["BilledCost"]), 2) == round(_usd(frame), 2)
+    assert set(charges["ResourceId"]) == set(ledger["id"])
+    assert set(charges["ResourceType"]) == {"Pod", "Disk"}
+    assert not charges.duplicated(["ResourceId", "ChargePeriodStart"]).any()
+    assert 0 < charges["x_Estimated"].sum() < len(charges)
+
+    team = shell.run(
+        f"%pods costs --team 'Analytical Engines' --since 2026-08 --until 2026-09 --focus {file}"
+    )
+    charges = costs.load_frame(file)
+    assert round(math.fsum(charges["BilledCost"]), 2) == round(_usd(team), 2)
+    assert set(charges["BillingAccountName"]) == {"Analytical Engines"}
+    assert charges["BillingPeriodStart"].dt.month.eq(8).all()
+
+
 def test_the_answer_is_saved_for_a_spreadsheet(shell: Any, tmp_path: Path) -> None:
     file = tmp_path / "costs.xlsx"
     frame = shell.run(f"%pods costs --by gpu --freq M --save {file}")
@@ -282,6 +307,9 @@ def test_the_answer_is_saved_for_a_spreadsheet(shell: Any, tmp_path: Path) -> No
         ("--by gpu --running", "needs periods"),
         ("--by gpu --compare", "needs periods"),
         ("--save costs.xls", "does not end in .csv, .parquet or .xlsx"),
+        ("--focus costs.xlsx", "'--focus costs.xlsx' does not end in .csv or .parquet"),
+        ("--focus /nowhere/costs.csv", "cannot be written"),
+        ("dearest --focus costs.csv", "does not take '--focus'"),
         ("--save /nowhere/costs.csv", "cannot be written"),
         ("--mine --team x", "not allowed with"),
     ],

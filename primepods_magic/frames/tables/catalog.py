@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from .account import BILLINGS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
 from .cells import CELLS
-from .costs import COSTS, LEDGER, MONTH, PRICES, SPOT, WASTE
+from .costs import COSTS, FOCUS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .files import FILES
 from .guards import ALERTS, ENDINGS, GUARDS, SIGNALS
 from .history import HISTORY
@@ -28,6 +28,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "status": STATUS,
     "costs": COSTS,
     "ledger": LEDGER,
+    "focus": FOCUS,
     "history": HISTORY,
     "wallets": WALLETS,
     "month": MONTH,

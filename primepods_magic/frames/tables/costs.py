@@ -7,7 +7,7 @@ from typing import Any
 from .history import HISTORY
 from .schema import TIME, Column
 
-__all__ = ["COSTS", "LEDGER", "MONTH", "PRICES", "SPOT", "WASTE"]
+__all__ = ["COSTS", "FOCUS", "LEDGER", "MONTH", "PRICES", "SPOT", "WASTE"]
 
 COSTS: tuple[Column[Any], ...] = (
     Column("period", TIME, doc="start of the hour, day, week, month or quarter, in the chosen time zone"),
@@ -89,4 +89,56 @@ WASTE: tuple[Column[Any], ...] = (
     Column("since_at", TIME, doc="when it was created"),
     Column("detail", "string"),
     Column("id", "string"),
+)
+# The names are those of the specification. Version 1.0 first, then what 1.1 and 1.2 add, then our own.
+FOCUS: tuple[Column[Any], ...] = (
+    Column("AvailabilityZone", "string", doc="missing: the ledger does not have it"),
+    Column("BilledCost", "Float64", doc="USD"),
+    Column("BillingAccountId", "string", doc="id of the team or person whose wallet is billed"),
+    Column("BillingAccountName", "string", doc="name of the team, or 'personal'"),
+    Column("BillingCurrency", "string", doc="USD"),
+    Column("BillingPeriodEnd", TIME, doc="start of the next month (UTC)"),
+    Column("BillingPeriodStart", TIME, doc="start of the month (UTC)"),
+    Column("ChargeCategory", "string", doc="Usage, Purchase, Tax, Credit or Adjustment"),
+    Column("ChargeClass", "string", doc="missing: the ledger does not say what corrects an earlier bill"),
+    Column("ChargeDescription", "string", doc="what was charged, at which price"),
+    Column("ChargeFrequency", "string", doc="Usage-Based for Usage, else One-Time"),
+    Column("ChargePeriodEnd", TIME, doc="start of the next day (UTC)"),
+    Column("ChargePeriodStart", TIME, doc="start of the day (UTC)"),
+    Column("CommitmentDiscountCategory", "string", doc="missing: there are no such discounts"),
+    Column("CommitmentDiscountId", "string", doc="missing: there are no such discounts"),
+    Column("CommitmentDiscountName", "string", doc="missing: there are no such discounts"),
+    Column("CommitmentDiscountStatus", "string", doc="missing: there are no such discounts"),
+    Column("CommitmentDiscountType", "string", doc="missing: there are no such discounts"),
+    Column("ConsumedQuantity", "Float64", doc="number of ConsumedUnit; only of Usage"),
+    Column("ConsumedUnit", "string", doc="GPU-Hours, or Hours if there are no GPUs; only of Usage"),
+    Column("ContractedCost", "Float64", doc="USD, the same as BilledCost"),
+    Column("ContractedUnitPrice", "Float64", doc="USD per PricingUnit, the average that was paid"),
+    Column("EffectiveCost", "Float64", doc="USD, the same as BilledCost"),
+    Column("InvoiceIssuerName", "string", doc="Prime Intellect"),
+    Column("ListCost", "Float64", doc="USD, the same as BilledCost"),
+    Column("ListUnitPrice", "Float64", doc="USD per PricingUnit, the same as ContractedUnitPrice"),
+    Column("PricingCategory", "string", doc="Dynamic for spot, else Standard; only of Usage and Purchase"),
+    Column("PricingQuantity", "Float64", doc="number of PricingUnit; only of Usage and Purchase"),
+    Column("PricingUnit", "string", doc="GPU-Hours, Hours or, without a duration, Units"),
+    Column("ProviderName", "string", doc="Prime Intellect"),
+    Column("PublisherName", "string", doc="provider of the machine"),
+    Column("RegionId", "string", doc="missing: the ledger does not have it"),
+    Column("RegionName", "string", doc="missing: the ledger does not have it"),
+    Column("ResourceId", "string", doc="id of the pod or disk"),
+    Column("ResourceName", "string", doc="name of the pod or disk"),
+    Column("ResourceType", "string", doc="Pod, Disk or the ledger's type"),
+    Column("ServiceCategory", "string", doc="Compute, Storage, AI and Machine Learning or Other"),
+    Column("ServiceName", "string", doc="Pods, Disks or the ledger's type"),
+    Column("SkuId", "string", doc="type of the GPU, else of the resource; only of Usage and Purchase"),
+    Column("SkuPriceId", "string", doc="provider, SkuId, PricingCategory and unit price to six digits"),
+    Column("SubAccountId", "string", doc="id of the person who launched it"),
+    Column("SubAccountName", "string", doc="name of the person who launched it"),
+    Column("Tags", "string", doc="missing: the ledger does not have them"),
+    Column("BillingAccountType", "string", doc="Team or Personal (FOCUS 1.2)"),
+    Column("ServiceSubcategory", "string", doc="part of the ServiceCategory (FOCUS 1.1)"),
+    Column("SkuMeter", "string", doc="what the SkuId measures (FOCUS 1.1)"),
+    Column("SkuPriceDetails", "string", doc="JSON with the type of the GPU (FOCUS 1.1)"),
+    Column("SubAccountType", "string", doc="User, if there is a SubAccountId (FOCUS 1.2)"),
+    Column("x_Estimated", "boolean", doc="not final: live, without an end, or not billed yet"),
 )

@@ -7,11 +7,14 @@
   %pods costs --freq D --since month --budget 500 --plot
   %pods costs last-month --plot
   %pods costs dearest --save dearest.csv
+  %pods costs --since last-month --until month --focus september.csv
 
 --by takes any column of the history, 'team', 'COLUMN~REGEX' (its first group, or the whole match; it must
 be the last item of its --by) and, with --projects, 'project'. --since and --until count the part of each
 cost that lies between them, excluding the day of --until. Costs that are not final are marked as estimates.
-Everything your key can see is counted, unless --mine or --team is given. QUESTION is one of:
+Everything your key can see is counted, unless --mine or --team is given. --focus saves the charges by the
+FinOps specification FOCUS 1.0: a row for each pod or disk and day (UTC), whatever --by and --freq are.
+QUESTION is one of:
 
   last-month  cost of the last month, by person and GPU
   month       cost of this month so far and projected to its end, and how long the balance lasts
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
 
 QUESTIONS = ("last-month", "month", "dearest", "prices", "spot", "waste", "timeline")
-_SELECTING_FLAGS = "by freq since until tz mine team projects running compare round budget".split()
+_SELECTING_FLAGS = "by freq since until tz mine team projects running compare round budget focus".split()
 """Flags that select or group costs; `_QUESTION_FLAGS` has those that each question accepts."""
 _OWNER_FLAGS = {"mine", "team"}
 _QUESTION_FLAGS = {
@@ -76,6 +79,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--budget", type=price, metavar="USD", help="plot the running total against this budget, by day"
     )
     parser.add_argument("--refresh", action="store_true", help="read everything again")
+    parser.add_argument(
+        "--focus", metavar="FILE", help="save the charges by FOCUS 1.0, as .csv or .parquet: one row per day"
+    )
     add_save(parser, "the table as .csv, .parquet or .xlsx, or the plot as .png, .svg or .pdf")
 
 
@@ -95,7 +101,10 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
 def _check_flags(args: Namespace) -> None:
     from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.api.text.sanitize import sanitize
 
+    if args.focus is not None and not args.focus.lower().endswith((".csv", ".parquet")):
+        raise InvalidRequest(f"'--focus {sanitize(args.focus)}' does not end in .csv or .parquet")
     if args.question:
         accepted = _QUESTION_FLAGS[args.question]
         given = {flag for flag in _SELECTING_FLAGS if getattr(args, flag) not in (None, False, [])}

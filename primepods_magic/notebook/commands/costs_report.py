@@ -16,7 +16,7 @@ from primepods_magic.api.local.atomic_files import describe_error, read_plain_fi
 from primepods_magic.api.local.folders import expand_path
 from primepods_magic.api.text.money import format_usd
 from primepods_magic.api.text.sanitize import sanitize
-from primepods_magic.costs import compared, mapping, pattern, rounded, running
+from primepods_magic.costs import compared, mapping, pattern, rounded, running, to_focus
 from primepods_magic.costs.breakdowns import breakdown
 from primepods_magic.costs.coerce import is_pod
 from primepods_magic.costs.labels import By
@@ -130,8 +130,12 @@ class CostsReport:
                 display(figure)  # type: ignore[no-untyped-call]
         if save is not None and not is_picture:
             save_frame(frame, save)
+        saved = [f"saved as {save}"] if save else []
+        if self.args.focus is not None:
+            save_frame(to_focus(self.ledger, since=self.since, until=self.until), self.args.focus)
+            saved.append(f"FOCUS 1.0 saved as {self.args.focus}")
         totals = self._describe_totals(frame, self.args.question)
-        parts = [self.connection.label, *self._name_owner(), *totals, *([f"saved as {save}"] if save else [])]
+        parts = [self.connection.label, *self._name_owner(), *totals, *saved]
         return mark_for_display(frame, kind=self.args.question or "costs", caption=" · ".join(parts))
 
     @property

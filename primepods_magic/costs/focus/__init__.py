@@ -1,0 +1,1 @@
+"""Charges by the FinOps Open Cost and Usage Specification (FOCUS)."""
