@@ -7,7 +7,6 @@ next run, or `make clean`.
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,17 +21,6 @@ pytestmark = [pytest.mark.package, pytest.mark.timeout(3600)]
 WITH_EXTRAS = f"[{','.join(EXTRAS)}]"
 # Old versions of one library use what is deprecated in new versions of another.
 ONLY_OLD = ("error", "ignore::DeprecationWarning")
-
-
-# Fixtures of a session come before a test's environment keeps pip on this computer.
-@pytest.fixture(scope="session")
-def index(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skips where pip has nothing to install from."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--retries", "1"]
-    into = str(tmp_path_factory.mktemp("download"))
-    done = subprocess.run([*command, "--dest", into, "platformdirs"], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"pip cannot fetch anything: {done.stderr}")
 
 
 def empty(name: str, version: str) -> Environment:
