@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .frames.listing import list_offers
     from .notebook.launcher import Launcher
     from .pods.connection.current import connect
+    from .pods.disks.change import delete_disks, rename_disk
+    from .pods.disks.create import create_disk
     from .pods.guards.alerts import add_alert, end_alert, list_alerts
     from .pods.launching.launch import launch, launch_many
     from .pods.launching.limits import Limits
@@ -43,6 +45,8 @@ __all__ = [
     "add_alert",
     "connect",
     "costs",
+    "create_disk",
+    "delete_disks",
     "end_alert",
     "errors",
     "get_pod",
@@ -52,6 +56,7 @@ __all__ = [
     "list_offers",
     "list_pods",
     "load_ipython_extension",
+    "rename_disk",
     "unload_ipython_extension",
 ]
 
@@ -65,6 +70,8 @@ _MODULE_BY_NAME = {
     "Settings": ".api.settings",
     "add_alert": ".pods.guards.alerts",
     "connect": ".pods.connection.current",
+    "create_disk": ".pods.disks.create",
+    "delete_disks": ".pods.disks.change",
     "end_alert": ".pods.guards.alerts",
     "get_pod": ".pods.lookup",
     "launch": ".pods.launching.launch",
@@ -72,6 +79,7 @@ _MODULE_BY_NAME = {
     "list_alerts": ".pods.guards.alerts",
     "list_offers": ".frames.listing",
     "list_pods": ".pods.lookup",
+    "rename_disk": ".pods.disks.change",
 }
 _SUBMODULES = ("costs", "errors")
 

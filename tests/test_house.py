@@ -48,6 +48,8 @@ PUBLIC_NAMES = {
     "add_alert",
     "connect",
     "costs",
+    "create_disk",
+    "delete_disks",
     "end_alert",
     "errors",
     "get_pod",
@@ -57,6 +59,7 @@ PUBLIC_NAMES = {
     "list_offers",
     "list_pods",
     "load_ipython_extension",
+    "rename_disk",
     "unload_ipython_extension",
 }
 

@@ -1,4 +1,4 @@
-"""Account data from the service: users, teams, keys, disks, billings and summary prices.
+"""Account data from the service: users, teams, keys, billings and summary prices.
 
 Source: the published OpenAPI document; the specification's page has none of these.
 """
@@ -11,26 +11,20 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from primepods_magic.api.fields.lenient_types import (
-    Amount,
     ApiModel,
     Balance,
     Currency,
     Flag,
     Label,
     OfferPrice,
-    Size,
     Text,
     Timestamp,
     Whole,
-    parse_enum,
     rows_of,
 )
 
-from .enums import STATUS_SYNONYMS, PodStatus
-
 __all__ = [
     "Billing",
-    "Disk",
     "Permission",
     "SshKey",
     "SummaryPrice",
@@ -103,56 +97,6 @@ class SshKey(ApiModel):
     is_user_key: Flag = None
     user_id: Text = None
     created_at: Timestamp = None
-
-
-def _read_location(value: object) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
-class DiskLocation(ApiModel):
-    """The location of a disk; ``is_multinode`` if several pods may share it."""
-
-    country: Text = None
-    data_center_id: Text = None
-    cloud_id: Text = None
-    is_multinode: Flag = None
-
-
-def _read_texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def _read_disk_status(value: object) -> PodStatus | str | None:
-    # Disks share the statuses of pods and have some of their own.
-    return parse_enum(PodStatus, value, STATUS_SYNONYMS)
-
-
-_DiskStatus = Annotated[PodStatus | str | None, BeforeValidator(_read_disk_status)]
-
-
-class Disk(ApiModel):
-    """A row of ``GET /disks``: a disk that survives its pods and is billed by itself.
-
-    ``size`` is in GB; prices are USD per hour for the whole disk.
-    """
-
-    id: Text = None
-    name: Text = None
-    status: _DiskStatus = None
-    size: Size = None
-    provider_type: Label = None
-    price_hr: Amount = None
-    stopped_price_hr: Amount = None
-    provisioning_price_hr: Amount = None
-    created_at: Timestamp = None
-    updated_at: Timestamp = None
-    terminated_at: Timestamp = None
-    user_id: Label = None
-    team_id: Label = None
-    wallet_id: Label = None
-    info: Annotated[DiskLocation, BeforeValidator(_read_location)] = DiskLocation()
-    pods: Annotated[list[str], BeforeValidator(_read_texts)] = []
-    clusters: Annotated[list[str], BeforeValidator(_read_texts)] = []
 
 
 class Billing(ApiModel):

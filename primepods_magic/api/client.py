@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import httpx
 
-from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
+from .account import SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
+from .disks import DiskCalls
 from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
-from .fields.lenient_types import ApiModel
-from .http.pagination import ListPage, is_nothing, page_parser, read_list_page, read_pages, read_whole_list
+from .http.lists import read_models
+from .http.pagination import ListPage, is_nothing, read_list_page, read_pages
 from .http.parsing import read_created_pod, read_logs, read_model, read_page, read_rows, read_status
 from .http.paths import quote_id, try_both
 from .http.session import READ_TIMEOUT_S, HttpSession, Params
@@ -25,7 +26,6 @@ from .validation.bounds import check_count, page_params, sorting_params
 
 __all__ = ["Client"]
 
-A = TypeVar("A", bound=ApiModel)
 _PODS = "/api/v1/pods/"
 # A URL of 4 kB: servers commonly accept 8 kB.
 _MAX_IDS_PER_REQUEST = 100
@@ -36,7 +36,7 @@ _PLAUSIBLE_ENDED_PODS = 100_000
 
 
 @shorten_tracebacks
-class Client:
+class Client(DiskCalls):
     """The Pods API as typed Python. Thread-safe; close it when done, or use it in a ``with`` block.
 
     Parameters
@@ -125,7 +125,9 @@ class Client:
         UnexpectedAnswer
             The list does not end, or changes so much that it cannot be read.
         """
-        pods = self._read_list(PodDetails, _PODS, "pods", budget_s=budget_s, read_timeout_s=read_timeout_s)
+        pods = read_models(
+            self.session, PodDetails, _PODS, "pods", budget_s=budget_s, read_timeout_s=read_timeout_s
+        )
         if self.on_pods is not None:
             self.on_pods(pods)
         return pods
@@ -333,15 +335,17 @@ class Client:
 
     def list_teams(self) -> list[Team]:
         """Return the user's teams (``GET /user/teams``)."""
-        return self._read_list(Team, "/api/v1/user/teams", "teams")
+        return read_models(self.session, Team, "/api/v1/user/teams", "teams")
 
     def list_team_members(self, team_id: str) -> list[TeamMember]:
         """Return the members of a team (``GET /teams/{team_id}/members``)."""
-        return self._read_list(TeamMember, f"/api/v1/teams/{quote_id(team_id)}/members", "team members")
+        return read_models(
+            self.session, TeamMember, f"/api/v1/teams/{quote_id(team_id)}/members", "team members"
+        )
 
     def list_ssh_keys(self) -> list[SshKey]:
         """Return the keys that can log in to this account's pods (``GET /ssh_keys``)."""
-        return self._read_list(SshKey, "/api/v1/ssh_keys/", "SSH keys")
+        return read_models(self.session, SshKey, "/api/v1/ssh_keys/", "SSH keys")
 
     def add_ssh_key(self, name: str, public_key: str) -> SshKey:
         """Add a public key to pods that are rented from now on (``POST /ssh_keys``)."""
@@ -356,10 +360,6 @@ class Client:
             lambda: self.session.request("PATCH", f"{path}/primary"),
         )
 
-    def list_disks(self) -> list[Disk]:
-        """Return the disks that this key can see (``GET /disks``)."""
-        return self._read_list(Disk, "/api/v1/disks/", "disks")
-
     def wallet(self, *, team_id: str | None = None, limit: int = 20, offset: int = 0) -> Wallet:
         """Return the balance and the latest billings (``GET /billing/wallet``).
 
@@ -372,27 +372,6 @@ class Client:
         """
         params: Params = {"teamId": team_id, **page_params(limit, offset)}
         return read_model(Wallet, self.session.request("GET", "/api/v1/billing/wallet", params=params))
-
-    def _read_list(
-        self,
-        model: type[A],
-        path: str,
-        what: str,
-        *,
-        budget_s: float | None = None,
-        read_timeout_s: float | None = None,
-    ) -> list[A]:
-        """Read a list, proven to be complete."""
-        parse = page_parser(model)
-
-        def fetch(offset: int, limit: int) -> ListPage[A]:
-            params = {"offset": offset, "limit": limit}
-            answer = self.session.request(
-                "GET", path, params=params, budget_s=budget_s, read_timeout_s=read_timeout_s
-            )
-            return parse(answer, offset, limit)
-
-        return read_whole_list(fetch, what)
 
 
 def _pod_path(pod_id: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from primepods_magic.api.account import Disk
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import PodDetails
 from primepods_magic.frames.tables.schema import STRING

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from primepods_magic.api.account import Disk
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.instants import duration
 from primepods_magic.api.text.money import format_about, format_usd_hr

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from primepods_magic.frames.tables.account import (
     billings_frame,
+    deleted_disks_frame,
+    disk_offers_frame,
     disks_frame,
     keys_frame,
     members_frame,
@@ -27,6 +29,8 @@ __all__ = [
     "cache_frame",
     "cells_frame",
     "checks_frame",
+    "deleted_disks_frame",
+    "disk_offers_frame",
     "disks_frame",
     "endings_frame",
     "files_frame",

@@ -32,7 +32,7 @@ COMMANDS = {
     "costs": "break spending down by person, resource and time",
     "cache": "show or clear the history stored on this computer",
     "wallet": "show your balance and the latest charges",
-    "disks": "list disks, which are billed separately",
+    "disks": "list, create, rename and delete disks, which are billed separately",
     "keys": "manage the SSH keys that can log in to your pods",
     "teams": "list your teams and their members",
     "connect": "show or choose the service that requests go to",

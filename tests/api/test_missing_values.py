@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primepods_magic.api.account import Billing, Disk, Wallet
+from primepods_magic.api.account import Billing, Wallet
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.fields.lenient_types import (
     EARLIEST,
     LATEST,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from primepods_magic.api import account, models
-from primepods_magic.api.account import Disk, SshKey, Team
+from primepods_magic.api.account import SshKey, Team
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.fields import parts
 from primepods_magic.api.fields.lenient_types import ApiModel
 from primepods_magic.api.fields.undocumented import read_undocumented

@@ -151,6 +151,20 @@ FRAMES = (
         lambda: frames.billings_frame([]),
     ),
     Frame("disks", "Disks", "A row for each disk.", ("disks",), lambda: frames.disks_frame([])),
+    Frame(
+        "disk_offers",
+        "Offers of disks",
+        "The result of `%pods disks offers`: a row for each place where a disk can be created.",
+        ("disks",),
+        lambda: frames.disk_offers_frame([]),
+    ),
+    Frame(
+        "deleted_disks",
+        "Deleted disks",
+        "The result of `%pods disks rm`: a row for each disk.",
+        ("disks",),
+        lambda: frames.deleted_disks_frame([]),
+    ),
     Frame("keys", "SSH keys", "A row for each key.", ("keys",), lambda: frames.keys_frame([])),
     Frame("teams", "Teams", "A row for each team.", ("teams",), lambda: frames.teams_frame([])),
     Frame(

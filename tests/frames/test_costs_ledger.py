@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from primepods_magic.api.account import Billing, Disk, Team
+from primepods_magic.api.account import Billing, Team
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.costs import breakdown, ledger
 from primepods_magic.frames import billings_frame, disks_frame, history_frame, pods_frame, teams_frame

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from primepods_magic.api.account import Disk
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails
 from primepods_magic.costs import (

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.api.account import Billing, Disk, Wallet
+from primepods_magic.api.account import Billing, Wallet
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.models import PodDetails
 from primepods_magic.costs import read_ledger
 from primepods_magic.pods.account.billings import Billed, collect_billings, cost_so_far_usd

@@ -68,7 +68,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "costs": ["costs", "costs month", "costs --by nope"],
     "cache": ["cache", "cache --clear"],
     "wallet": ["wallet --limit 3"],
-    "disks": ["disks"],
+    "disks": ["disks", "disks create '${WANDB_API_KEY}' --size 10", "disks rm nothing"],
     "keys": ["keys", "keys primary laptop", "keys primary nobody"],
     "teams": ["teams", "teams nobody"],
     "connect": ["connect", "connect --live"],

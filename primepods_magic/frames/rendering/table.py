@@ -24,6 +24,8 @@ _MAX_NAME_CHARS = 24
 _NOUNS = {
     "status": ("pod", "pods"),
     "removed": ("pod", "pods"),
+    "disk_offers": ("offer", "offers"),
+    "deleted_disks": ("disk", "disks"),
     "history": ("line of history", "lines of history"),
     "costs": ("line", "lines"),
     "cache": ("history", "histories"),

@@ -6,20 +6,26 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from primepods_magic.api.account import Billing, Disk, SshKey, Team, TeamMember
+from primepods_magic.api.account import Billing, SshKey, Team, TeamMember
+from primepods_magic.api.disks import Disk, DiskOffer
 from primepods_magic.pods.account.overview import WalletState
+from primepods_magic.pods.disks.change import DiskRemoval
 from primepods_magic.pods.ssh.keys import fingerprint
 
 from .schema import STRING, TIME, Column, build
 
 __all__ = [
     "BILLINGS",
+    "DELETED_DISKS",
     "DISKS",
+    "DISK_OFFERS",
     "KEYS",
     "MEMBERS",
     "TEAMS",
     "WALLETS",
     "billings_frame",
+    "deleted_disks_frame",
+    "disk_offers_frame",
     "disks_frame",
     "keys_frame",
     "members_frame",
@@ -35,6 +41,25 @@ def disks_frame(disks: Iterable[Disk]) -> pd.DataFrame:
     [{'name': 'datasets', 'size_gb': 500.0}]
     """
     return build(DISKS, disks)
+
+
+def disk_offers_frame(offers: Iterable[DiskOffer]) -> pd.DataFrame:
+    """Build a frame of the places where disks can be created, in the order given.
+
+    >>> offer = DiskOffer(provider="hyperstack", spec={"pricePerUnit": 0.00012})
+    >>> disk_offers_frame([offer])["price_usd_gb_hr"].tolist()
+    [0.00012]
+    """
+    return build(DISK_OFFERS, offers)
+
+
+def deleted_disks_frame(removals: Iterable[DiskRemoval]) -> pd.DataFrame:
+    """Build a frame of deleted disks, one row each.
+
+    >>> deleted_disks_frame([DiskRemoval("datasets", "d1", 500.0, "deleted")])["outcome"].tolist()
+    ['deleted']
+    """
+    return build(DELETED_DISKS, removals)
 
 
 def keys_frame(keys: Iterable[SshKey]) -> pd.DataFrame:
@@ -122,6 +147,26 @@ DISKS: tuple[Column[Disk], ...] = (
     Column("team_id", "string"),
     Column("user_id", "string", doc="id of its owner"),
     Column("wallet_id", "string"),
+)
+DISK_OFFERS: tuple[Column[DiskOffer], ...] = (
+    Column("provider", "string"),
+    Column("data_center", "string", doc="the provider's id of the data center"),
+    Column("country", "string", doc="two-letter code of the country"),
+    Column("region", "string", doc="region"),
+    Column("price_usd_gb_hr", "Float64", "spec.price_per_unit", "USD per GB and hour"),
+    Column("stock", "string", "stock_status", "Available, High, Medium, Low or Unavailable"),
+    Column("size_min_gb", "Float64", "spec.min_count", "smallest size in GB"),
+    Column("size_max_gb", "Float64", "spec.max_count", "largest size in GB"),
+    Column("size_step_gb", "Float64", "spec.step", "step between sizes in GB"),
+    Column("is_multinode", "boolean", doc="can be shared by several pods"),
+    Column("security", "string", doc="secure_cloud or community_cloud"),
+    Column("cloud_id", "string"),
+)
+DELETED_DISKS: tuple[Column[DiskRemoval], ...] = (
+    Column("name", "string", format="strong"),
+    Column("outcome", "string", doc="'deleted', or what is in the way"),
+    Column("size_gb", "Float64", "size", "size in GB", format="number"),
+    Column("id", "string", max_length=34),
 )
 KEYS: tuple[Column[SshKey], ...] = (
     Column("name", "string", doc="name of the key", format="strong"),

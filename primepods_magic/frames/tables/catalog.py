@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, TypeVar
 
-from .account import BILLINGS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
+from .account import BILLINGS, DELETED_DISKS, DISK_OFFERS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
 from .cells import CELLS
 from .costs import COSTS, FOCUS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .files import FILES
@@ -36,6 +36,8 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "spot": SPOT,
     "offers": OFFERS,
     "disks": DISKS,
+    "disk_offers": DISK_OFFERS,
+    "deleted_disks": DELETED_DISKS,
     "members": MEMBERS,
     "teams": TEAMS,
     "keys": KEYS,
@@ -67,6 +69,8 @@ SHOWN: Mapping[str, str] = {
     "wallets": "wallet balance_usd burn_usd_hr hours_left today_usd month_usd pods disks",
     "billings": "resource_type amount_usd last_billed_at | name resource_id created_at",
     "disks": "name status size_gb price_usd_hr | pods country provider data_center created_at id",
+    "disk_offers": "provider data_center country price_usd_gb_hr stock | size_min_gb size_max_gb region",
+    "deleted_disks": "name outcome size_gb | id",
     "keys": "name is_primary | fingerprint type id created_at",
     "checks": "check result detail what_to_do",
     "kernels": "name display_name pod session | path pod_id",

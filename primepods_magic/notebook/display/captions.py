@@ -11,7 +11,7 @@ from primepods_magic.api.text.sanitize import join_first, sanitize, shorten
 from primepods_magic.pods.support.rates import burn_usd_hr, find_unpriced
 
 if TYPE_CHECKING:
-    from primepods_magic.api.account import Disk
+    from primepods_magic.api.disks import Disk
     from primepods_magic.api.models import PodDetails
     from primepods_magic.pods.connection.connection import Connection
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import partial
 from operator import ge
 
-from primepods_magic.api.account import Billing, Disk, Wallet
+from primepods_magic.api.account import Billing, Wallet
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection

@@ -9,7 +9,8 @@ from functools import partial
 from operator import ge
 from typing import Any
 
-from primepods_magic.api.account import Disk, Team, Wallet
+from primepods_magic.api.account import Team, Wallet
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection.connection import Connection

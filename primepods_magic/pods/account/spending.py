@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from primepods_magic.api.account import Billing, Disk, Team
+from primepods_magic.api.account import Billing, Team
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection

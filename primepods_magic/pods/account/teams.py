@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from primepods_magic.api.account import Disk, Team
+from primepods_magic.api.account import Team
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.models import PodDetails

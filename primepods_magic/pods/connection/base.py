@@ -10,8 +10,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
-from primepods_magic.api.account import Disk
 from primepods_magic.api.client import Client
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, normalize_url

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from primepods_magic.api.account import Disk
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import ResourceLimits
 from primepods_magic.notebook.launcher.state.cell import format_body

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from primepods_magic.api.account import Disk, SshKey, Team, User
+from primepods_magic.api.account import SshKey, Team, User
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.errors import error_words
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.account.permissions import none_if_forbidden

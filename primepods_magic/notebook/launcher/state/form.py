@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from primepods_magic.api.account import Disk
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.enums import SECURITIES
 from primepods_magic.api.models import Offer, ResourceLimits
 from primepods_magic.api.requests import TEMPLATE_IMAGE

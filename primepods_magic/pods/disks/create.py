@@ -1,0 +1,329 @@
+"""Create a disk once, whatever happens to the request and to this kernel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from primepods_magic.api.disks import Disk, DiskOffer
+from primepods_magic.api.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    LaunchRefused,
+    NameInUse,
+    NotFound,
+    OutcomeUnknown,
+    PodsError,
+    RateLimited,
+)
+from primepods_magic.api.text.money import format_usd_hr
+from primepods_magic.api.text.sanitize import as_word, join_sanitized, sanitize
+from primepods_magic.api.tracebacks import shorten_tracebacks
+from primepods_magic.api.validation.bounds import check_count, check_flags, check_kind, check_price
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import choose_connection
+from primepods_magic.pods.support.name_matching import fold_name, has_changed
+from primepods_magic.pods.support.notices import note
+from primepods_magic.pods.watching.backoff import SETTLE_S
+
+from .find import list_named
+from .journal import DiskJournal, DiskRecord, hold_disk_name
+from .offers import DiskPlace, choose_disk_offer, describe_rate, price_disk_usd_hr
+
+__all__ = ["create_disk"]
+
+_MAX_NAME_CHARS = 255
+_MAX_GB = 1_000_000
+_SKEW = timedelta(minutes=5)
+# Some services act on a create that they then call too much.
+_RATE_LIMIT_SETTLE_S = 10.0
+_ROUNDING = 1 + 1e-6
+_SHORTEST_CUT = 12
+
+
+@shorten_tracebacks
+def create_disk(
+    name: str,
+    size_gb: int,
+    *,
+    provider: str | None = None,
+    country: str | None = None,
+    region: str | None = None,
+    data_center: str | None = None,
+    max_price_usd_hr: float | None = None,
+    yes: bool = False,
+    confirm: Callable[[str], bool] | None = None,
+    tell: Callable[[str], object] | None = None,
+    connection: Connection | None = None,
+    settle_s: float = SETTLE_S,
+) -> Disk:
+    """Create a disk at the cheapest place that fits, or return mine of this name.
+
+    It is billed from now on, attached or not, until it is deleted. Running this again returns it, also if
+    the first run was cut off: a create that the service may have acted on is not sent again.
+
+    Parameters
+    ----------
+    name : str
+        At most 255 characters.
+    size_gb : int
+        Size in GB.
+    provider, country, region, data_center : str, optional
+        Where it is to be. Pods that use it must be there, too.
+    max_price_usd_hr : float, optional
+        The most it may cost, in USD per hour for the whole disk.
+    yes : bool
+        Agree to the price in advance.
+    confirm : callable, optional
+        Asks a person a question; by default no one is asked, and the disk must be agreed to in advance.
+    tell : callable, optional
+        Receives notices, instead of stderr.
+    connection : Connection, optional
+        The account to use; else the current connection.
+    settle_s : float
+        How long to look for a disk whose create had no clear outcome.
+
+    Raises
+    ------
+    LaunchRefused
+        No one agreed. Nothing was created.
+    BudgetExceeded
+        It would cost more than `max_price_usd_hr`. Nothing was created.
+    NameInUse
+        A disk of this name differs, or there are several.
+    OutcomeUnknown
+        It may exist and be billed. Run this again to look for it.
+    OutOfStock
+        No place has room now.
+
+    Examples
+    --------
+    >>> create_disk("datasets", 500, country="US", yes=True).status           # doctest: +SKIP
+    <PodStatus.PROVISIONING: 'PROVISIONING'>
+    """
+    name, size_gb = _check_order(name, size_gb)
+    check_flags(yes=yes)
+    check_price("max_price_usd_hr", max_price_usd_hr)
+    connection, tell = choose_connection(connection), tell or note
+    place = DiskPlace(provider, country, region, data_center)
+    with hold_disk_name(connection, name) as journal:
+        existing = _find_existing(connection, journal, name, settle_s)
+        if existing is not None:
+            _compare_disk(existing, size_gb, place)
+            rate = describe_rate(existing.price_hr)
+            tell(f"The disk '{sanitize(name)}' exists already, and is billed {rate}")
+            return existing
+        offer = choose_disk_offer(connection, place, size_gb)
+        usd_hr = price_disk_usd_hr(offer, size_gb)
+        _check_price(name, usd_hr, max_price_usd_hr)
+        _require_consent(connection, name, size_gb, offer, usd_hr, yes=yes, confirm=confirm)
+        record = _note_create(connection, journal, name, size_gb, offer)
+        try:
+            disk = _send_create(connection, journal, record, offer, settle_s)
+        except KeyboardInterrupt:
+            raise OutcomeUnknown(
+                f"Interrupted while the disk '{sanitize(name)}' was being created. It may exist and be "
+                "billed. Run this again to look for it"
+            ) from None
+    agreed_usd_hr = max_price_usd_hr if max_price_usd_hr is not None else usd_hr
+    if None not in (disk.price_hr, agreed_usd_hr) and disk.price_hr > agreed_usd_hr * _ROUNDING:  # type: ignore[operator]
+        tell(
+            f"The disk '{sanitize(name)}' costs {format_usd_hr(disk.price_hr)}, and not "
+            f"{format_usd_hr(agreed_usd_hr)}. '%pods disks rm {as_word(disk.id)}' deletes it"
+        )
+    return disk
+
+
+def _check_order(name: str, size_gb: int) -> tuple[str, int]:
+    check_kind("name", name, is_right=isinstance(name, str), form="a name")
+    if not fold_name(name) or len(name) > _MAX_NAME_CHARS or name != name.strip():
+        raise InvalidRequest(
+            f"The name of a disk has 1 to {_MAX_NAME_CHARS} characters, and no spaces around it. "
+            "Nothing was created"
+        )
+    size = check_count("size_gb", size_gb)
+    if size is None or size > _MAX_GB:
+        raise InvalidRequest(f"size_gb: a disk has 1 to {_MAX_GB:,} GB. Nothing was created")
+    return name, size
+
+
+def _find_existing(connection: Connection, journal: DiskJournal, name: str, settle_s: float) -> Disk | None:
+    """Find the live disk of the name, also one whose create was cut off.
+
+    Raise NameInUse if there are several, and OutcomeUnknown if it cannot be known whether there is one.
+    """
+    record = journal.read()
+    disks = connection.client.list_disks()
+    named = list_named(connection, disks, name, connection.settings.team_id)
+    if len(named) > 1:
+        ids = join_sanitized(disk.id for disk in named)
+        raise NameInUse(f"{len(named)} disks are called '{sanitize(name)}' ({ids}). Nothing was created")
+    if named:
+        return named[0]
+    if record is None:
+        return None
+    left_s = max(0.0, settle_s - max(0.0, time.time() - record.noted_at_s))
+    found = _search_disk(connection, record, left_s)
+    if found is None:
+        journal.clear()
+    else:
+        journal.note_id(record, found.id)
+    return found
+
+
+def _compare_disk(disk: Disk, size_gb: int, place: DiskPlace) -> None:
+    """Raise NameInUse if the disk of a name is not the one that is asked for."""
+    differences = [
+        f"{what} {sanitize(str(has))} instead of {sanitize(str(wanted))}"
+        for what, has, wanted in (
+            ("size", disk.size and f"{disk.size:g} GB", f"{size_gb} GB"),
+            ("provider", disk.provider_type, place.provider),
+            ("country", disk.info.country, place.country),
+            ("data center", disk.info.data_center_id, place.data_center),
+        )
+        if has_changed(has, wanted)
+    ]
+    if differences:
+        raise NameInUse(
+            f"A disk '{sanitize(disk.name)}' exists ({sanitize(disk.id)}), but has {'; '.join(differences)}. "
+            "Nothing was created. Choose another name"
+        )
+
+
+def _check_price(name: str, usd_hr: float | None, most_usd_hr: float | None) -> None:
+    if most_usd_hr is not None and (usd_hr is None or usd_hr > most_usd_hr * _ROUNDING):
+        raise BudgetExceeded(
+            f"The disk '{sanitize(name)}' would cost {describe_rate(usd_hr)}, above the limit of "
+            f"{format_usd_hr(most_usd_hr)}. Nothing was created"
+        )
+
+
+def _require_consent(
+    connection: Connection,
+    name: str,
+    size_gb: int,
+    offer: DiskOffer,
+    usd_hr: float | None,
+    *,
+    yes: bool,
+    confirm: Callable[[str], bool] | None,
+) -> None:
+    if yes or connection.is_sandbox:
+        return
+    where = join_sanitized(part for part in (offer.provider, offer.data_center, offer.country) if part)
+    order = (
+        f"Create the disk '{sanitize(name)}' of {size_gb:,} GB at {where} for {describe_rate(usd_hr)}, until "
+        "it is deleted"
+    )
+    if confirm is None:
+        raise LaunchRefused(
+            f"No one can confirm this here (not interactive): {order}. Nothing was created. To confirm in "
+            "advance, pass -y (in Python: yes=True)"
+        )
+    # Any text is true, also "n": only True itself agrees.
+    if confirm(f"{order}?") is not True:
+        raise LaunchRefused(f"The disk '{sanitize(name)}' was not confirmed. Nothing was created")
+
+
+def _note_create(
+    connection: Connection, journal: DiskJournal, name: str, size_gb: int, offer: DiskOffer
+) -> DiskRecord:
+    """Store that a create is about to be sent."""
+    record = DiskRecord(
+        name=name,
+        size_gb=size_gb,
+        provider=str(offer.provider),
+        known_ids=tuple(disk.id for disk in connection.client.list_disks() if disk.id),
+        sent_at=connection.now(),
+        noted_at_s=time.time(),
+    )
+    journal.write(record)
+    return record
+
+
+def _send_create(
+    connection: Connection, journal: DiskJournal, record: DiskRecord, offer: DiskOffer, settle_s: float
+) -> Disk:
+    """Send the create once; if its outcome is not clear, look for the disk."""
+    failure: PodsError
+    try:
+        disk = connection.client.create_disk(
+            record.name,
+            record.size_gb,
+            provider=record.provider,
+            country=offer.country,
+            data_center_id=offer.data_center,
+            cloud_id=offer.cloud_id,
+            team_id=connection.settings.team_id,
+        )
+        if disk.id not in record.known_ids:
+            journal.note_id(record, disk.id)
+            return disk
+        failure = OutcomeUnknown("The response names a disk that existed before")
+    except (OutcomeUnknown, RateLimited) as error:
+        failure = error
+        if isinstance(error, RateLimited):
+            settle_s = min(settle_s, _RATE_LIMIT_SETTLE_S)
+    except PodsError:
+        journal.clear()
+        raise
+    found = _search_disk(connection, record, settle_s)
+    if found is not None:
+        journal.note_id(record, found.id)
+        return found
+    if isinstance(failure, RateLimited):
+        raise failure
+    raise OutcomeUnknown(
+        f"It appears that the disk '{sanitize(record.name)}' was not created: {failure}. No such disk "
+        f"appeared within {settle_s:g} s. It may still appear and be billed. Run this again to look for it "
+        "before another one is created",
+        status_code=failure.status_code,
+        request_id=failure.request_id,
+        detail=failure.detail,
+    )
+
+
+def _search_disk(connection: Connection, record: DiskRecord, settle_s: float) -> Disk | None:
+    """Poll the list for the disk of a create, at least once; raise OutcomeUnknown if it cannot be read."""
+    clock = connection.clock
+    deadline = clock.monotonic() + settle_s
+    while True:
+        is_last = clock.monotonic() >= deadline
+        try:
+            found = _find_created(connection, record)
+            if found is not None or is_last:
+                return found if found is not None and found.is_live else None
+        except PodsError as error:
+            if is_last:
+                raise OutcomeUnknown(
+                    f"Could not determine whether the disk '{sanitize(record.name)}' exists: the search "
+                    f"failed ({error}). It may exist and be billed. Run this again to look again"
+                ) from None
+        clock.sleep(connection.interval_s())
+
+
+def _find_created(connection: Connection, record: DiskRecord) -> Disk | None:
+    """Return the disk of a create, by its id if that is known: lists lag, and may call it something else."""
+    disks = connection.client.list_disks()
+    if record.disk_id is None:
+        return next((disk for disk in disks if _is_created(connection, disk, record)), None)
+    try:
+        return connection.client.get_disk(record.disk_id)
+    except NotFound:
+        return next((disk for disk in disks if disk.id == record.disk_id), None)
+
+
+def _is_created(connection: Connection, disk: Disk, record: DiskRecord) -> bool:
+    """Return whether a disk is the one that a create has made; services trim and cut names."""
+    wanted, has = fold_name(record.name), fold_name(disk.name)
+    is_named = has == wanted or (len(has) >= _SHORTEST_CUT and wanted.startswith(has))
+    is_older = disk.created_at is not None and disk.created_at < record.sent_at - _SKEW
+    return (
+        disk.id not in record.known_ids
+        and is_named
+        and not is_older
+        and disk.is_live
+        and connection.may_be_mine(disk)
+        and not has_changed(disk.size, record.size_gb)
+    )

@@ -1,0 +1,306 @@
+"""Disks: one for each name whatever the service does, at an agreed price, and deleted only for certain."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic import launch
+from primepods_magic.api.disks import Disk
+from primepods_magic.api.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    LaunchRefused,
+    NameInUse,
+    NotFound,
+    OutcomeUnknown,
+    OutOfStock,
+    PodsError,
+    RateLimited,
+)
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.disks.change import delete_disks, rename_disk, wait_for_disk
+from primepods_magic.pods.disks.create import create_disk
+from tests.pods.conftest import Changing, Through
+from tests.support.sandbox_control import SandboxControl
+from tests.support.soak import pick
+
+SETTLE_S = 2.0
+ACTS = (
+    "reset_after",
+    "html_after",
+    "500_after",
+    "503_after",
+    "504_after",
+    "truncated",
+    "not_json",
+    "wrong_type",
+)
+DOES_NOT = ("reset_before", "html", "500_before", "502_before", "503_before", "429")
+
+
+def fail(sandbox: SandboxControl, *rules: dict[str, Any]) -> None:
+    answer = sandbox.api.put("/sandbox/faults", json=list(rules) or "none")
+    assert answer.is_success, answer.text
+
+
+def list_live(sandbox: SandboxControl, name: str) -> list[dict[str, Any]]:
+    disks: list[dict[str, Any]] = sandbox.api.get("/api/v1/disks?limit=1000").json()["data"]
+    return [disk for disk in disks if disk["name"] == name and disk["status"] != "DELETING"]
+
+
+def attempt(act: Callable[[], Disk]) -> Disk | PodsError:
+    try:
+        return act()
+    except PodsError as error:
+        return error
+
+
+def make(connection: Connection, name: str = "corpus", size_gb: int = 100, **options: Any) -> Disk:
+    options = {"tell": lambda _: None, "settle_s": SETTLE_S, **options}
+    return create_disk(name, size_gb, connection=connection, **options)
+
+
+def test_a_disk_is_created_once_at_the_cheapest_place(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    told: list[str] = []
+    disk = make(connection)
+    again = make(connection, tell=told.append)
+    assert again.id == disk.id
+    assert told == ["The disk 'corpus' exists already, and is billed < $0.01/h, about $5.11 a month"]
+    offers = connection.client.list_disk_offers()
+    prices = [offer.spec.price_per_unit for offer in offers if offer.in_stock]
+    assert disk.price_hr == pytest.approx(100 * min(price for price in prices if price is not None))
+    assert len(list_live(sandbox, "corpus")) == 1
+
+
+@pytest.mark.parametrize("fault", [*ACTS, *DOES_NOT])
+def test_a_create_that_fails_is_neither_repeated_nor_untrue(
+    connection: Connection, sandbox: SandboxControl, fault: str
+) -> None:
+    fail(sandbox, {"fault": fault, "method": "POST", "path": "/disks", "times": 1})
+    result = attempt(lambda: make(connection))
+    there = [disk["id"] for disk in list_live(sandbox, "corpus")]
+    if isinstance(result, Disk):
+        assert there == [result.id]
+    else:
+        assert not there, f"it exists, and this says: {result}"
+        assert isinstance(result, (OutcomeUnknown, RateLimited)) or "Nothing was" in str(result)
+    assert make(connection).id == list_live(sandbox, "corpus")[0]["id"]
+    assert len(list_live(sandbox, "corpus")) == 1
+
+
+def test_one_that_was_cut_off_is_found_by_the_next_kernel(
+    connection: Connection, sandbox: SandboxControl, through: Through
+) -> None:
+    def interrupt(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "POST":
+            raise KeyboardInterrupt
+        return response
+
+    with pytest.raises(OutcomeUnknown, match=r"Interrupted while .* may exist and be billed"):
+        make(through(Changing(interrupt)))
+    (left,) = list_live(sandbox, "corpus")
+    sandbox.api.patch(f"/api/v1/disks/{left['id']}", json={"name": "  CORPUS "})
+    assert make(connection).id == left["id"], "services change names"
+
+
+def test_a_response_that_names_another_disk_is_not_believed(connection: Connection, through: Through) -> None:
+    other = make(connection, "texts")
+
+    def confuse(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json={**response.json(), "id": other.id}, request=request)
+        return response
+
+    disk = make(through(Changing(confuse)))
+    assert (disk.name, disk.id != other.id) == ("corpus", True)
+
+
+def test_a_list_that_lags_makes_no_second_disk(connection: Connection, through: Through) -> None:
+    disk = make(connection)
+
+    def leave_out(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "GET" and request.url.path.rstrip("/").endswith("/disks"):
+            return httpx.Response(200, json={"data": [], "total_count": 0}, request=request)
+        return response
+
+    assert make(through(Changing(leave_out))).id == disk.id
+
+
+def test_a_disk_that_is_gone_can_be_created_again(connection: Connection, sandbox: SandboxControl) -> None:
+    first = make(connection)
+    sandbox.advance(60)
+    assert [removal.outcome for removal in delete_disks(["corpus"], connection=connection)] == ["deleted"]
+    second = make(connection)
+    assert second.id != first.id
+
+
+def test_a_create_that_cannot_be_noted_is_not_sent(
+    connection: Connection, sandbox: SandboxControl, home: Any
+) -> None:
+    make(connection, "first")
+    (folder,) = home.rglob("disks")
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.write_text("")
+    with pytest.raises(LaunchRefused, match="cannot be noted on this computer"):
+        make(connection)
+    assert not list_live(sandbox, "corpus")
+
+
+def test_another_disk_of_the_name_is_not_taken_for_it(connection: Connection) -> None:
+    make(connection, country="US")
+    with pytest.raises(NameInUse, match=r"size 100 GB instead of 200 GB\. Nothing was created"):
+        make(connection, size_gb=200)
+    with pytest.raises(NameInUse, match="country US instead of FI"):
+        make(connection, country="FI")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"name": " x"}, InvalidRequest, "no spaces around it"),
+        ({"name": "x" * 256}, InvalidRequest, "1 to 255 characters"),
+        ({"size_gb": 0}, InvalidRequest, "size_gb"),
+        ({"size_gb": True}, InvalidRequest, "size_gb"),
+        ({"size_gb": 999_999}, InvalidRequest, "No place takes a disk of 999,999 GB: at most"),
+        ({"country": "XX"}, InvalidRequest, "No disks are offered at XX"),
+        ({"provider": "hyperstak"}, InvalidRequest, "did you mean 'hyperstack'"),
+        ({"max_price_usd_hr": 0.0001}, BudgetExceeded, r"above the limit of .*Nothing was created"),
+    ],
+)
+def test_what_cannot_be_created_is_refused_before_anything_is_sent(
+    connection: Connection,
+    sandbox: SandboxControl,
+    options: dict[str, Any],
+    error: type[PodsError],
+    words: str,
+) -> None:
+    with pytest.raises(error, match=words):
+        make(connection, **options)
+    assert not list_live(sandbox, options.get("name", "corpus"))
+
+
+def test_what_is_billed_is_agreed_to_first(
+    connection: Connection, sandbox: SandboxControl, through: Through
+) -> None:
+    live = through(Changing(lambda _, response: response), live=True)
+    with pytest.raises(LaunchRefused, match=r"No one can confirm .* a month, until it is deleted.*pass -y"):
+        make(live)
+    asked: list[str] = []
+    for answer in (False, "n", None):
+        with pytest.raises(LaunchRefused, match="was not confirmed"):
+            make(live, confirm=lambda question, answer=answer: (asked.append(question), answer)[1])
+    assert "Create the disk 'corpus' of 100 GB at" in asked[0]
+    assert not list_live(sandbox, "corpus")
+    assert make(live, confirm=lambda _: True).name == "corpus"
+    sandbox.advance(60)
+    with pytest.raises(InvalidRequest, match="not confirmed"):
+        delete_disks(["corpus"], connection=live)
+    assert delete_disks(["corpus"], yes=True, connection=live)[0].outcome == "deleted"
+
+
+def test_a_disk_in_use_is_not_deleted_and_its_pod_is_named(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    disk = make(connection, provider="hyperstack", country="CA")
+    sandbox.advance(60)
+    pod = launch(
+        gpu="A100_80GB", provider="hyperstack", name="train", disks=[disk.id], max_price=50,
+        connection=connection, tell=lambda _: None,
+    )  # fmt: skip
+    with pytest.raises(InvalidRequest, match=r"In use: 'corpus' by train\. Nothing was deleted"):
+        delete_disks(["corpus"], connection=connection)
+    pod.terminate()
+    sandbox.advance(120)
+    assert delete_disks(["corpus"], connection=connection)[0].outcome == "deleted"
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "503_after", "html_after", "truncated", "503_before"])
+def test_a_deletion_and_a_name_that_fail_once_are_told_as_they_are(
+    connection: Connection, sandbox: SandboxControl, fault: str
+) -> None:
+    make(connection)
+    sandbox.advance(60)
+    fail(sandbox, {"fault": fault, "method": "PATCH", "times": 1})
+    assert rename_disk("corpus", "texts", connection=connection).name == "texts"
+    fail(sandbox, {"fault": fault, "method": "DELETE", "times": 1})
+    assert delete_disks(["texts"], connection=connection)[0].outcome == "deleted"
+    assert not list_live(sandbox, "texts")
+
+
+def test_a_name_is_not_given_twice_and_one_is_meant(connection: Connection) -> None:
+    make(connection)
+    make(connection, "texts")
+    with pytest.raises(NameInUse, match="Another disk is called 'texts' already"):
+        rename_disk("corpus", "texts", connection=connection)
+    with pytest.raises(NotFound, match=r"no disk 'corpsu' \(did you mean 'corpus'\?\)\. Nothing was done"):
+        delete_disks(["corpsu"], connection=connection)
+
+
+def test_a_disk_that_is_not_deleted_in_time_is_said_to_be_billed(
+    connection: Connection, through: Through
+) -> None:
+    disk = make(connection)
+    wait_for_disk(connection, disk, tell=lambda _: None)
+
+    def ignore(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        return response
+
+    class Deaf(Changing):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "DELETE":
+                return httpx.Response(200, json={"status": "DELETING"}, request=request)
+            return super().handle_request(request)
+
+    (removal,) = delete_disks(["corpus"], connection=through(Deaf(ignore)), timeout_s=1)
+    assert removal.outcome == "not gone yet, may still be billed"
+
+
+def test_no_room_is_said_and_nothing_is_created(connection: Connection, through: Through) -> None:
+    def sell_out(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.url.path.endswith("/availability/disks"):
+            body = response.json()
+            body["items"] = [{**item, "stockStatus": "Unavailable"} for item in body["items"]]
+            return httpx.Response(200, json=body, request=request)
+        return response
+
+    with pytest.raises(OutOfStock, match="Nothing was created"):
+        make(through(Changing(sell_out)))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(pick(1, 500)))
+def test_disks_hold_under_faults(connection: Connection, sandbox: SandboxControl, seed: int) -> None:
+    run_under_faults(connection, sandbox, seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_few_disks_hold_under_faults(connection: Connection, sandbox: SandboxControl, seed: int) -> None:
+    run_under_faults(connection, sandbox, 10_000 + seed)
+
+
+def run_under_faults(connection: Connection, sandbox: SandboxControl, seed: int) -> None:
+    """Create and rename with 30 % faults, again and again; then look what there is."""
+    chance = random.Random(seed)
+    kinds = [*ACTS, *DOES_NOT]
+    fail(sandbox, {"fault": kinds, "probability": 0.3, "path": "/disks*"})
+
+    first = next(
+        result
+        for _ in range(100)
+        if isinstance(result := attempt(lambda: make(connection, settle_s=chance.choice((0.5, 2.0)))), Disk)
+    )
+    renamed = [attempt(lambda: rename_disk(str(first.id), "texts", connection=connection)) for _ in range(2)]
+    fail(sandbox)
+    named = [*list_live(sandbox, "corpus"), *list_live(sandbox, "texts")]
+    assert [disk["id"] for disk in named] == [first.id], "one disk, the one that was returned"
+    is_told = any(isinstance(result, Disk) for result in renamed)
+    assert not is_told or named[0]["name"] == "texts"
