@@ -75,8 +75,8 @@ def describe_unknown(word: str, commands: Iterable[str]) -> str:
         start = " Start a stopped pod in the dashboard." if word.casefold() in _STARTING else ""
         return (
             f"There is no '%pods {word}': pods cannot be stopped and started again here. A pod is billed "
-            f"until '%pods rm' terminates it. Its disk and everything on it are then lost.{start} Nothing "
-            "was done"
+            f"until '%pods rm' terminates it. Its disk and everything on it are then lost: '%pods get' "
+            f"fetches what you want to keep, and '%pods disks' has disks that stay.{start} Nothing was done"
         )
     hint = suggest(word, (*commands, *_COMMAND_OF_WORD, *CREATE_WORDS))
     return f"There is no '%pods {sanitize(word)}'{hint}. Run '%pods -h' for the list of commands"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -11,11 +12,12 @@ from weakref import WeakKeyDictionary
 
 from primepods_magic.api.errors import PodsError
 
-__all__ = ["join_background", "run_concurrently", "run_in_background"]
+__all__ = ["join_background", "join_thread", "run_concurrently", "run_in_background"]
 
 T = TypeVar("T")
 
 _MAX_JOIN_S = 5.0
+_POLL_S = 0.005
 _threads: WeakKeyDictionary[object, set[threading.Thread]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
@@ -56,13 +58,13 @@ def run_in_background(owner: object, work: Callable[[], T]) -> Future[T]:
     future.set_running_or_notify_cancel()
     thread = threading.Thread(target=run, name="primepods-background", daemon=True)
     with _lock:
-        # Register it only once started, so that `join_background` can always join it.
+        # Before its start, which Ctrl-C may interrupt.
+        _threads.setdefault(owner, set()).add(thread)
         try:
             thread.start()
         except RuntimeError as error:
+            _threads[owner].discard(thread)
             future.set_exception(PodsError(f"Cannot start a thread here ({error}). Nothing was sent"))
-        else:
-            _threads.setdefault(owner, set()).add(thread)
     return future
 
 
@@ -99,5 +101,15 @@ def join_background(owner: object) -> None:
     """Wait up to 5 seconds for each thread of an owner, which was told to stop."""
     with _lock:
         threads = set(_threads.get(owner, set()))
-    for thread in threads - {threading.current_thread()}:
-        thread.join(timeout=_MAX_JOIN_S)
+    for thread in threads:
+        join_thread(thread, _MAX_JOIN_S)
+
+
+def join_thread(thread: threading.Thread, timeout_s: float) -> None:
+    """Wait for a thread, also for one whose start was interrupted; the current one is not waited for."""
+    give_up_s = time.monotonic() + timeout_s
+    # It runs soon, but cannot be joined yet.
+    while not thread.is_alive() and thread in threading.enumerate() and time.monotonic() < give_up_s:
+        time.sleep(_POLL_S)
+    if thread.is_alive() and thread is not threading.current_thread():
+        thread.join(timeout=max(0.0, give_up_s - time.monotonic()))

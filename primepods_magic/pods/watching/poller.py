@@ -24,6 +24,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.guards.records import read_due_times
+from primepods_magic.pods.support.background import join_thread
 from primepods_magic.pods.support.clock import Clock
 from primepods_magic.pods.support.rates import end_pod
 
@@ -64,6 +65,7 @@ class Poller:
         self._poll_number = 0
         self._stopped = False
         self._thread: threading.Thread | None = None
+        self._started: list[threading.Thread] = []
         self._ended: dict[str, HistoryRow | None] = {}
         connection.agreements.on_ended = self.look_soon
         connection.on_gone = self.note_gone
@@ -114,6 +116,7 @@ class Poller:
                     thread = threading.Thread(
                         target=self._poll_until_stopped, name="primepods-watch", daemon=True
                     )
+                    self._started = [*filter(threading.Thread.is_alive, self._started), thread]
                     thread.start()
                     self._thread = thread
                 else:
@@ -148,19 +151,20 @@ class Poller:
         """Stop polling, wait for the thread to end, and notify the remaining watches."""
         with self._lock:
             self._stopped = True
-            thread = self._thread
         self._wake.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout=_MAX_JOIN_S)
+        self._join_threads(_MAX_JOIN_S)
         self._end_all("the connection was closed", ConnectionClosed("the connection was closed"))
 
     def stop_at_exit(self) -> None:
         """Stop the thread before the interpreter exits; notify no one."""
-        thread = self._thread
         self._stopped = True
         self._wake.set()
-        if thread is not None:
-            thread.join(timeout=_MAX_JOIN_AT_EXIT_S)
+        self._join_threads(_MAX_JOIN_AT_EXIT_S)
+
+    def _join_threads(self, timeout_s: float) -> None:
+        """Wait for the thread, and for earlier ones in their last steps: at its exit, Python may crash."""
+        for thread in self._started:
+            join_thread(thread, timeout_s)
 
     def _remove_watch(self, watch: Watch) -> None:
         with self._lock:
@@ -351,6 +355,7 @@ class Poller:
         """Drop the thread and replace locks in a forked child."""
         watches, self._watches = self._watches, []
         self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
+        self._started = []
         for watch in watches:
             watch.end_in_child()
 
