@@ -22,6 +22,7 @@ from primepods_magic.api.errors import (
     PodsError,
     RateLimited,
 )
+from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.disks.change import delete_disks, rename_disk, wait_for_disk
 from primepods_magic.pods.disks.create import create_disk
@@ -131,6 +132,75 @@ def test_a_list_that_lags_makes_no_second_disk(connection: Connection, through: 
         return response
 
     assert make(through(Changing(leave_out))).id == disk.id
+
+
+def test_a_disk_that_was_confirmed_and_is_shown_nowhere_is_not_created_twice(
+    connection: Connection, sandbox: SandboxControl, through: Through
+) -> None:
+    make(connection)
+
+    def hide(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        path = request.url.path.rstrip("/")
+        if request.method != "GET" or "availability" in path:
+            return response
+        if path.endswith("/disks"):
+            return httpx.Response(200, json={"data": [], "total_count": 0}, request=request)
+        if "/disks/" in path:
+            return httpx.Response(404, json={"detail": "Disk not found"}, request=request)
+        return response
+
+    with pytest.raises(OutcomeUnknown, match=r"has confirmed the disk 'corpus' .* may exist and be billed"):
+        make(through(Changing(hide)), settle_s=0)
+    assert len(list_live(sandbox, "corpus")) == 1
+    # Once it was shown, what is shown nowhere has been deleted.
+    make(connection)
+    assert make(through(Changing(hide)), settle_s=0).id != list_live(sandbox, "corpus")[0]["id"]
+
+
+def test_another_team_and_another_case_are_told_apart(
+    connection: Connection, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = make(connection)
+    assert make(connection, "Corpus").id == mine.id, "services change the case of names"
+    team = connection.client.list_teams()[0]
+    settings = Settings(sandbox.url, connection.settings.api_key, team.team_id)
+    monkeypatch.setattr(connection.client, "settings", settings)
+    theirs = make(connection)
+    assert theirs.id != mine.id
+    assert theirs.team_id == team.team_id
+    assert make(connection).id == theirs.id
+
+
+def test_the_earlier_name_of_a_disk_is_free(connection: Connection, sandbox: SandboxControl) -> None:
+    first = make(connection)
+    rename_disk("corpus", "texts", connection=connection)
+    second = make(connection)
+    assert second.id != first.id
+    sandbox.api.patch(f"/api/v1/disks/{second.id}", json={"name": "renamed elsewhere"})
+    assert make(connection).id not in (first.id, second.id)
+
+
+def test_a_refusal_that_was_acted_on_is_noticed(connection: Connection, through: Through) -> None:
+    def refuse(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(409, json={"detail": "Conflict"}, request=request)
+        return response
+
+    assert make(through(Changing(refuse))).name == "corpus"
+
+
+def test_a_price_of_nothing_is_none(connection: Connection, through: Through) -> None:
+    def give_away(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.url.path.endswith("/availability/disks"):
+            body = response.json()
+            body["items"][0]["spec"]["pricePerUnit"] = 0
+            return httpx.Response(200, json=body, request=request)
+        return response
+
+    told = through(Changing(give_away))
+    assert make(told).price_hr == pytest.approx(0.007), "the cheapest of the others"
+    with pytest.raises(BudgetExceeded, match="a price that the service does not say"):
+        make(told, "texts", country="CA", max_price_usd_hr=5)
 
 
 def test_a_disk_that_is_gone_can_be_created_again(connection: Connection, sandbox: SandboxControl) -> None:

@@ -23,6 +23,7 @@ from primepods_magic.pods.connection.current import choose_connection
 from primepods_magic.pods.support.name_matching import fold_name
 
 from .find import find_disk, find_disks, list_named
+from .journal import DiskJournal
 
 __all__ = ["DELETED", "DiskRemoval", "delete_disks", "rename_disk", "wait_for_disk"]
 
@@ -94,6 +95,8 @@ def rename_disk(disk: str, name: str, *, connection: Connection | None = None) -
             "data and its price stay as they are. '%pods disks' shows its name"
         ) from None
     if fold_name(renamed.name) == fold_name(name):
+        # A create of the earlier name makes another disk from now on.
+        DiskJournal(connection, str(found.name), found.team_id).clear()
         return renamed
     if failure is not None:
         raise failure
@@ -161,6 +164,9 @@ def delete_disks(
             f"Interrupted. The deletion of {names} was requested in part or in full, but is not verified. "
             "'%pods disks' shows what is left"
         ) from None
+    for disk in found:
+        if outcomes[str(disk.id)] == DELETED:
+            DiskJournal(connection, str(disk.name), disk.team_id).clear()
     return [DiskRemoval(disk.name, disk.id, disk.size, outcomes[str(disk.id)]) for disk in found]
 
 

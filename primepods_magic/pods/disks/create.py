@@ -25,9 +25,9 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
 from primepods_magic.pods.support.name_matching import fold_name, has_changed
 from primepods_magic.pods.support.notices import note
-from primepods_magic.pods.watching.backoff import SETTLE_S
+from primepods_magic.pods.watching.backoff import BELIEVED_S, SETTLE_S
 
-from .find import list_named
+from .find import is_of_team, list_named
 from .journal import DiskJournal, DiskRecord, hold_disk_name
 from .offers import DiskPlace, choose_disk_offer, describe_rate, price_disk_usd_hr
 
@@ -160,16 +160,29 @@ def _find_existing(connection: Connection, journal: DiskJournal, name: str, sett
         ids = join_sanitized(disk.id for disk in named)
         raise NameInUse(f"{len(named)} disks are called '{sanitize(name)}' ({ids}). Nothing was created")
     if named:
+        if record is not None and record.disk_id in (None, named[0].id):
+            journal.note_disk(record, named[0], is_seen=True)
         return named[0]
     if record is None:
         return None
-    left_s = max(0.0, settle_s - max(0.0, time.time() - record.noted_at_s))
-    found = _search_disk(connection, record, left_s)
-    if found is None:
-        journal.clear()
-    else:
-        journal.note_id(record, found.id)
-    return found
+    age_s = max(0.0, time.time() - record.noted_at_s)
+    found = _search_disk(connection, record, max(0.0, settle_s - age_s))
+    if found is not None and _has_name(found, record):
+        journal.note_disk(record, found, is_seen=True)
+        return found
+    if found is None and record.disk_id is not None and not record.is_seen and age_s < BELIEVED_S:
+        raise OutcomeUnknown(
+            f"The service has confirmed the disk '{sanitize(name)}' ({sanitize(record.disk_id)}) "
+            f"{age_s / 60:.0f} min ago, and does not show it. It may exist and be billed. Nothing was "
+            "created now. Run this again to look again"
+        )
+    journal.clear()
+    return None
+
+
+def _has_name(disk: Disk, record: DiskRecord) -> bool:
+    """Return whether a disk still has the name of its create; one that was renamed is another one."""
+    return not disk.name or fold_name(disk.name) in {fold_name(record.name), fold_name(record.shown_name)}
 
 
 def _compare_disk(disk: Disk, size_gb: int, place: DiskPlace) -> None:
@@ -258,21 +271,28 @@ def _send_create(
             team_id=connection.settings.team_id,
         )
         if disk.id not in record.known_ids:
-            journal.note_id(record, disk.id)
+            journal.note_disk(record, disk, is_seen=False)
             return disk
         failure = OutcomeUnknown("The response names a disk that existed before")
     except (OutcomeUnknown, RateLimited) as error:
         failure = error
         if isinstance(error, RateLimited):
             settle_s = min(settle_s, _RATE_LIMIT_SETTLE_S)
-    except PodsError:
-        journal.clear()
+    except PodsError as error:
+        # A proxy may have sent it twice, of which one was acted on: one look.
+        failure, settle_s = error, 0.0
+    try:
+        found = _search_disk(connection, record, settle_s)
+    except OutcomeUnknown:
+        if not isinstance(failure, OutcomeUnknown):
+            raise failure from None
         raise
-    found = _search_disk(connection, record, settle_s)
     if found is not None:
-        journal.note_id(record, found.id)
+        journal.note_disk(record, found, is_seen=True)
         return found
-    if isinstance(failure, RateLimited):
+    if not isinstance(failure, OutcomeUnknown):
+        if not isinstance(failure, RateLimited):
+            journal.clear()
         raise failure
     raise OutcomeUnknown(
         f"It appears that the disk '{sanitize(record.name)}' was not created: {failure}. No such disk "
@@ -324,6 +344,7 @@ def _is_created(connection: Connection, disk: Disk, record: DiskRecord) -> bool:
         and is_named
         and not is_older
         and disk.is_live
+        and is_of_team(disk, connection.settings.team_id)
         and connection.may_be_mine(disk)
         and not has_changed(disk.size, record.size_gb)
     )

@@ -18,17 +18,22 @@ from primepods_magic.api.local.atomic_files import read_plain_file, write_atomic
 from primepods_magic.api.local.folders import find_folder, make_folder
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.launching.journal.name_lock import launching
+from primepods_magic.pods.support.name_matching import fold_letters, fold_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from primepods_magic.api.disks import Disk
     from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["DiskJournal", "DiskRecord", "hold_disk_name"]
 
 
 class DiskRecord(BaseModel):
-    """A create that was, or was about to be, sent. ``known_ids`` existed before it."""
+    """A create that was, or was about to be, sent. ``known_ids`` existed before it.
+
+    ``shown_name`` is what the service calls the disk, and ``is_seen`` says that it has shown it since.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,15 +44,16 @@ class DiskRecord(BaseModel):
     sent_at: AwareDatetime
     noted_at_s: float
     disk_id: str | None = None
+    shown_name: str | None = None
+    is_seen: bool = False
 
 
 class DiskJournal:
-    """The record of one name in one account; only the holder of the name's lock writes it."""
+    """The record of one name of an account and a team; only the holder of the name's lock writes it."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
-        marks = (
-            sha256(text.encode("utf-8", "replace")).hexdigest()[:24] for text in (name, connection.account)
-        )
+    def __init__(self, connection: Connection, name: str, team_id: str | None) -> None:
+        parts = (fold_name(name), f"{connection.account}\0{fold_letters(team_id)}")
+        marks = (sha256(text.encode("utf-8", "replace")).hexdigest()[:24] for text in parts)
         state = find_folder("state")
         self._path: Path | None = state / "disks" / f"{'-'.join(marks)}.json" if state else None
         self._name = sanitize(name)
@@ -73,10 +79,11 @@ class DiskJournal:
                 "Nothing was created"
             ) from None
 
-    def note_id(self, record: DiskRecord, disk_id: str | None) -> None:
-        """Store the id of the disk, as far as possible: without it, the disk is found by its name."""
+    def note_disk(self, record: DiskRecord, disk: Disk, *, is_seen: bool) -> None:
+        """Store which disk it is, as far as possible: without that, it is found by its name."""
+        update = {"disk_id": disk.id, "shown_name": disk.name, "is_seen": is_seen}
         with suppress(LaunchRefused):
-            self.write(record.model_copy(update={"disk_id": disk_id}))
+            self.write(record.model_copy(update=update))
 
     def clear(self) -> None:
         """Remove the record: nothing was created."""
@@ -90,6 +97,6 @@ def hold_disk_name(
     connection: Connection, name: str, on_wait: Callable[[], object] | None = None
 ) -> Iterator[DiskJournal]:
     """Hold the name of a disk during its create, among all kernels on this computer."""
-    # No pod has this name.
-    with launching(connection, f"\0disk {name}", on_wait=on_wait):
-        yield DiskJournal(connection, name)
+    # No pod has this name. Services change the case of names.
+    with launching(connection, f"\0disk {fold_name(name)}", on_wait=on_wait):
+        yield DiskJournal(connection, name, connection.settings.team_id)

@@ -41,8 +41,9 @@ class DiskPlace:
 
 def price_disk_usd_hr(offer: DiskOffer, size_gb: float) -> float | None:
     """Return what a disk of this size costs there in USD per hour, or None if that is not said."""
+    # Some say 0 for what they do not know.
     each = offer.spec.price_per_unit
-    return None if each is None else each * size_gb
+    return each * size_gb if each else None
 
 
 def describe_rate(usd_hr: float | None) -> str:
@@ -92,8 +93,7 @@ def choose_disk_offer(connection: Connection, place: DiskPlace, size_gb: int) ->
 
 
 def _rank_offer(offer: DiskOffer) -> tuple[bool, float, str]:
-    each = offer.spec.price_per_unit
-    return not offer.in_stock, math.inf if each is None else each, str(offer.provider)
+    return not offer.in_stock, offer.spec.price_per_unit or math.inf, str(offer.provider)
 
 
 def _refuse_size(offer: DiskOffer, size_gb: float) -> str:
