@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from primepods_magic import Limits, launch
+from primepods_magic import Limits, create_disk, launch
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest
 from primepods_magic.pods.account.budgets import BUDGET_FILE, find_budgets
 from primepods_magic.pods.account.overview import overview
@@ -37,6 +37,15 @@ def test_a_launch_that_would_pass_the_budget_is_refused(connection: Connection) 
     assert connection.client.list_all_pods() == []
     rent(connection, told, spent_usd + 10, run_for="2h")
     assert [text for text in told if "of the budget" in text and "by their end" in text]
+
+
+def test_what_my_disks_will_cost_counts_as_well(connection: Connection) -> None:
+    before = find_budgets(connection, 1000)[0]
+    disk = create_disk("corpus", 10_000, connection=connection, tell=lambda _: None)
+    after = find_budgets(connection, 1000)[0]
+    assert disk.price_hr is not None
+    assert after.burn_usd_hr - before.burn_usd_hr == pytest.approx(disk.price_hr)
+    assert before.burn_usd_hr > 0, "the disk of the seeded account"
 
 
 def test_a_launch_far_below_the_budget_says_nothing(connection: Connection) -> None:
@@ -83,7 +92,8 @@ def test_a_file_without_sense_is_refused_before_anything_is_rented(
 
 def test_a_budget_that_is_spent_ends_a_pod(guarded: Guarded) -> None:
     pod = guarded.launch()
-    pod.guard(max_month_usd=5)
+    spent_usd = find_budgets(guarded.connection, 1000)[0].spent_usd
+    pod.guard(max_month_usd=spent_usd + 5)
     guarded.advance(3600)
     assert guarded.is_live(pod)
     guarded.advance(8 * 3600)

@@ -249,6 +249,8 @@ WALLETS: tuple[Column[WalletState], ...] = (
     Column("balance_usd", "Float64", doc="USD available"),
     Column("hours_left", "Float64", doc="hours that the balance lasts at this rate"),
     Column("pods_mine", "Int64", doc="number of these pods that you launched"),
-    Column("burn_mine_usd_hr", "Float64", doc="estimated USD per hour now of the pods that you launched"),
+    Column(
+        "burn_mine_usd_hr", "Float64", doc="estimated USD per hour now of the pods and disks that are yours"
+    ),
     Column("team_id", "string", doc="id of its team; missing for your own wallet"),
 )

@@ -33,11 +33,11 @@ class WalletState:
     """One wallet, mine or a team's, and what it pays for; amounts in USD.
 
     `disks` is None, and in no sum, if the key may not list disks. `burn_usd_hr` is the estimated hourly cost
-    of what is live, `burn_mine_usd_hr` of my pods. `today_usd` and `month_usd` are spent since midnight and
-    the first of the month (UTC), `month_mine_usd` for what is mine: the service's totals of ended things,
-    spread evenly over their lives; for live things, what was billed and an estimate of the rest. The price of
-    `unpriced` things is not known, nor the cost so far of `undated` ones, which state no beginning; the sums
-    leave out what is not known.
+    of what is live, `burn_mine_usd_hr` of my pods and disks. `today_usd` and `month_usd` are spent since
+    midnight and the first of the month (UTC), `month_mine_usd` for what is mine: the service's totals of
+    ended things, spread evenly over their lives; for live things, what was billed and an estimate of the
+    rest. The price of `unpriced` things is not known, nor the cost so far of `undated` ones, which state no
+    beginning; the sums leave out what is not known.
     """
 
     name: str
@@ -183,7 +183,7 @@ def _build_wallet_state(
         pods_mine=sum(pod.is_live for pod in mine),
         disks=None if seen.disks is None else len(disks),
         burn_usd_hr=burn_usd_hr([*pods, *disks], seen.now),
-        burn_mine_usd_hr=burn_usd_hr(mine, seen.now),
+        burn_mine_usd_hr=burn_usd_hr([*mine, *filter(connection.may_be_mine, disks)], seen.now),
         today_usd=sum(span.cost_since(midnight) for span in spans),
         month_usd=sum(span.cost_since(midnight.replace(day=1)) for span in spans),
         balance_usd=wallet.balance_usd if wallet else None,

@@ -94,6 +94,11 @@ class AlertRecord(ShortRepr, BaseModel):
         """True while the guard process has something to do for it."""
         return self.state in _ACTIVE
 
+    @property
+    def team_id(self) -> str | None:
+        """The team that is billed for the pod of a launch: names are taken in each team by itself."""
+        return self.fields.get("team") or (self.order.team_id if self.order else None)
+
 
 def remove_secrets(spec: PodSpec) -> dict[str, Any]:
     """Return the fields of a spec as JSON, without those that may hold a secret."""

@@ -155,7 +155,7 @@ def end_stock_wait(connection: Connection, spec: PodSpec, tell: Callable[[str], 
         order = record.order
         if order is None or not record.is_active or order.name != spec.pod_name:
             continue
-        if (record.fields.get("team") or order.team_id) != team_id:
+        if record.team_id != team_id:
             continue
         try:
             open_process(connection).ask("settle_stock", alert_id=record.id)

@@ -119,7 +119,8 @@ class AlertService:
         with self._lock:
             for record in list(self._records.values()):
                 other = record.order
-                if other is None or (other.name, other.team_id) != (given.name, given.team_id):
+                team_id = spec.team or given.team_id
+                if other is None or (other.name, record.team_id) != (given.name, team_id):
                     continue
                 is_same = record.is_active and other == given and self._specs.get(record.id) == spec
                 if is_same or record.id in self._launching:

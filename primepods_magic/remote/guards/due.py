@@ -108,8 +108,10 @@ def _find_budget(record: GuardRecord, now: datetime, month: Month | None) -> Due
         return Due("budget", None, text, text if month else "")
     why = f"{format_usd(month.spent_usd)} of {format_usd(most_usd)} spent this month"
     left_usd = most_usd - month.spent_usd
+    if left_usd <= 0:
+        return Due("budget", now, why)
     left_hr = left_usd / month.burn_usd_hr if month.burn_usd_hr > 0 else _MAX_DAYS * 24.0
-    return Due("budget", now + timedelta(hours=max(0.0, min(left_hr, _MAX_DAYS * 24.0))), why)
+    return Due("budget", now + timedelta(hours=min(left_hr, _MAX_DAYS * 24.0)), why)
 
 
 def _find_idle(record: GuardRecord, pod: PodDetails, now: datetime, reading: Reading) -> Due | None:

@@ -234,6 +234,14 @@ def test_what_waits_ends_with_its_time_with_its_process_or_with_a_pod(
         span = "1h" if name == "over" else "9h"
         with pytest.raises(StockAwaited):
             launch({"gpu": "L4_24GB", "name": name, "max_price": 1, **more}, wait_for_stock=span)
+    for team in connection.client.list_teams()[:2]:
+        with pytest.raises(StockAwaited, match="'other' waits"):
+            launch(gpu="L4_24GB", name="other", max_price=1, team=team.team_id, wait_for_stock="9h")
+    waiting = [record for record in list_alerts() if record.order and record.order.name == "other"]
+    assert len({record.team_id for record in waiting}) == 3, "names are taken in each team by itself"
+    for record in waiting:
+        if record.team_id is not None:
+            end_alert(record)
     # A pod that came otherwise ends the waiting, or it would be rented once more when it is terminated.
     other = launch(gpu="L4_24GB,H100_80GB", name="other")
     assert sorted(record.order.name for record in list_alerts() if record.order) == ["kept", "lost", "over"]
