@@ -13,6 +13,7 @@ from primepods_magic.api.validation.bounds import check_count, check_flags
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.name_matching import is_same_payer
 from primepods_magic.pods.support.notices import warn
 
 from .choose_offer import find_offers
@@ -60,7 +61,7 @@ def belonging(
 ) -> Callable[[PodDetails], bool]:
     """Return the filter by owner that `list_pod_details` applies."""
     if team_id is not None:
-        return lambda pod: pod.team_id == team_id
+        return lambda pod: is_same_payer(pod.team_id, team_id)
     return (lambda pod: True) if everyone else connection.may_be_mine
 
 

@@ -338,3 +338,17 @@ def test_a_script_has_the_same_ledger(shell: Any) -> None:
 
 def test_a_key_that_may_not_ask_for_all_counts_what_it_may(shell: Any) -> None:
     assert _usd(shell.run("%pods costs --by gpu")) > _history_usd(shell)
+
+
+@pytest.mark.parametrize("flags", ["--mine", "--team 'Analytical Engines'"])
+def test_ids_in_other_letters_are_the_same_ids(
+    shell: Any, flags: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shell.run(f"%pods costs {flags}")["cost_usd"].sum()
+    connection = in_use()
+    monkeypatch.setitem(connection.__dict__, "user_id", connection.user_id.upper())
+    teams = [
+        team.model_copy(update={"team_id": team.team_id.upper()}) for team in connection.client.list_teams()
+    ]
+    monkeypatch.setattr(connection.client, "list_teams", lambda: teams)
+    assert shell.run(f"%pods costs {flags}")["cost_usd"].sum() == before > 0

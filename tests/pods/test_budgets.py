@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from primepods_magic import Limits, create_disk, launch
@@ -14,6 +15,7 @@ from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.guards.arming import read_endings
 from primepods_magic.pods.pod import Pod
+from tests.pods.conftest import Changing, Through
 from tests.remote.guards.conftest import Guarded
 from tests.remote.guards.conftest import guarded as guarded
 from tests.remote.guards.conftest import open_account as open_account
@@ -46,6 +48,27 @@ def test_what_my_disks_will_cost_counts_as_well(connection: Connection) -> None:
     assert disk.price_hr is not None
     assert after.burn_usd_hr - before.burn_usd_hr == pytest.approx(disk.price_hr)
     assert before.burn_usd_hr > 0, "the disk of the seeded account"
+
+
+def test_ids_of_teams_that_are_spelled_in_two_ways_are_one_wallet(
+    connection: Connection, through: Through, home: Path
+) -> None:
+    team = connection.client.list_teams()[0]
+    rent(connection, [], 100_000, team=team.team_id)
+
+    def spell(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if "/teams" in request.url.path:
+            return response
+        content = response.content.replace(str(team.team_id).encode(), str(team.team_id).upper().encode())
+        return httpx.Response(response.status_code, content=content, request=request)
+
+    other = through(Changing(spell))
+    plain, spelled = overview(connection).wallets, overview(other).wallets
+    assert [wallet.name for wallet in spelled] == [wallet.name for wallet in plain]
+    assert [wallet.burn_usd_hr for wallet in spelled] == [wallet.burn_usd_hr for wallet in plain]
+    write_budgets(home, f"{team.name}: 0.01\n")
+    with pytest.raises(BudgetExceeded, match=team.name):
+        rent(other, [], 100_000, name="other", team=str(team.team_id).upper())
 
 
 def test_a_launch_far_below_the_budget_says_nothing(connection: Connection) -> None:

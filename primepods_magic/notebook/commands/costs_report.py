@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.account.spending import Spending, read_spending
 from primepods_magic.pods.account.teams import find_team
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.name_matching import is_same_id
 from primepods_magic.remote.cells import read_cells
 
 if TYPE_CHECKING:
@@ -93,12 +94,14 @@ class CostsReport:
         """The lines to report: mine, a team's, or all."""
         whole = ledger_of(self.spending)
         if self._team is not None:
-            chosen = whole["team_id"] == self._team.team_id
+            column, is_chosen = "team_id", partial(is_same_id, self._team.team_id)
         elif self.args.mine:
-            chosen = whole["user_id"] == self.connection.user_id
+            column, is_chosen = "user_id", self.connection.is_my_id
         else:
             return whole
-        part: pd.DataFrame = whole[chosen.fillna(False)].reset_index(drop=True)
+        # Each id once: a history has few of them.
+        chosen = [each for each in whole[column].dropna().unique() if is_chosen(each)]
+        part: pd.DataFrame = whole[whole[column].isin(chosen)].reset_index(drop=True)
         return part
 
     def compute(self) -> pd.DataFrame:

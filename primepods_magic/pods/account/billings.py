@@ -15,6 +15,7 @@ from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.background import run_concurrently
+from primepods_magic.pods.support.name_matching import is_same_payer
 from primepods_magic.pods.support.rates import accrued_usd
 
 from .permissions import none_if_forbidden
@@ -87,11 +88,15 @@ def collect_billings(
     may have more billings. A thing with more billings than can be read gets none, so that it is estimated;
     so does one that is billed in another currency than USD.
     """
-    paid: dict[str | None, list[PodDetails | Disk]] = {}
-    for thing in things:
-        paid.setdefault(thing.team_id, []).append(thing)
+    paid = list(things)
     works = [
-        partial(_read_needed, connection, team_id, wallet, paid.get(team_id, []))
+        partial(
+            _read_needed,
+            connection,
+            team_id,
+            wallet,
+            [thing for thing in paid if is_same_payer(thing.team_id, team_id)],
+        )
         for team_id, wallet in wallets.items()
         if wallet is not None
     ]

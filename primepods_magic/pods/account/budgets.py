@@ -18,6 +18,7 @@ from primepods_magic.api.validation.bounds import plain_number
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.spec.parser import load_yaml
+from primepods_magic.pods.support.name_matching import is_same_payer
 
 from .overview import Overview, WalletState, overview
 
@@ -63,7 +64,7 @@ class BudgetState:
 
     def covers(self, order: Order) -> bool:
         """Return whether an order is paid from this budget."""
-        return self.is_person or order.team_id in self.wallets
+        return self.is_person or any(is_same_payer(order.team_id, wallet) for wallet in self.wallets)
 
     def __str__(self) -> str:
         return f"{format_usd(self.spent_usd)} of {format_usd(self.limit_usd)} this month ({self.name})"

@@ -15,7 +15,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.background import run_concurrently
-from primepods_magic.pods.support.name_matching import spell_ids
+from primepods_magic.pods.support.name_matching import is_same_payer, spell_ids
 from primepods_magic.pods.support.rates import burn_usd_hr, end_of, find_unpriced, get_rate_usd_hr, has_ended
 from primepods_magic.pods.unlisted import read_shown
 
@@ -146,7 +146,7 @@ def _build_wallet_state(
 
     def is_paid(thing: PodDetails | Disk | HistoryRow) -> bool:
         if team_id is not None:
-            return thing.team_id == team_id
+            return is_same_payer(thing.team_id, team_id)
         # A pod without a team that is not mine is paid from someone else's wallet.
         return thing.team_id is None and (isinstance(thing, Disk) or connection.may_be_mine(thing))
 

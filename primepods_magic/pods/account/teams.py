@@ -12,7 +12,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.support.name_matching import fold_letters
+from primepods_magic.pods.support.name_matching import fold_letters, is_same_id
 
 __all__ = ["find_team", "is_same_team", "list_payers"]
 
@@ -27,8 +27,9 @@ def list_payers(
     payers = {team.team_id: team for team in teams or () if team.team_id}
     for thing in things:
         is_gone = thing.status == PodStatus.TERMINATED
-        if thing.team_id and not is_gone and connection.may_be_mine(thing):
-            payers.setdefault(thing.team_id, Team(team_id=thing.team_id))
+        is_known = any(is_same_id(thing.team_id, known) for known in payers)
+        if thing.team_id and not is_known and not is_gone and connection.may_be_mine(thing):
+            payers[thing.team_id] = Team(team_id=thing.team_id)
     return list(payers.values())
 
 

@@ -23,11 +23,11 @@ from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_count, check_flags, check_kind, check_price
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
-from primepods_magic.pods.support.name_matching import fold_name, has_changed
+from primepods_magic.pods.support.name_matching import fold_name, has_changed, is_same_payer
 from primepods_magic.pods.support.notices import note
 from primepods_magic.pods.watching.backoff import BELIEVED_S, SETTLE_S
 
-from .find import is_of_team, list_named
+from .find import list_named
 from .journal import DiskJournal, DiskRecord, hold_disk_name
 from .offers import DiskPlace, choose_disk_offer, describe_rate, price_disk_usd_hr
 
@@ -344,7 +344,7 @@ def _is_created(connection: Connection, disk: Disk, record: DiskRecord) -> bool:
         and is_named
         and not is_older
         and disk.is_live
-        and is_of_team(disk, connection.settings.team_id)
+        and is_same_payer(disk.team_id, connection.settings.team_id)
         and connection.may_be_mine(disk)
         and not has_changed(disk.size, record.size_gb)
     )

@@ -9,9 +9,9 @@ from primepods_magic.api.errors import NameInUse, NotFound
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.support.name_matching import fold_name, is_same_id
+from primepods_magic.pods.support.name_matching import fold_name, is_same_payer
 
-__all__ = ["find_disk", "find_disks", "is_of_team", "list_named"]
+__all__ = ["find_disk", "find_disks", "list_named"]
 
 
 def find_disk(connection: Connection, text: str, *, to_change: bool = False) -> Disk:
@@ -41,13 +41,8 @@ def list_named(connection: Connection, disks: Iterable[Disk], name: str, team_id
         if disk.is_live
         and fold_name(disk.name) == fold_name(name)
         and connection.may_be_mine(disk)
-        and is_of_team(disk, team_id)
+        and is_same_payer(disk.team_id, team_id)
     ]
-
-
-def is_of_team(disk: Disk, team_id: str | None) -> bool:
-    """Return whether a disk is billed to a team, or with None to a person."""
-    return is_same_id(disk.team_id, team_id) or not (disk.team_id or team_id)
 
 
 def _pick_disk(connection: Connection, disks: list[Disk], text: str, to_change: bool) -> Disk:

@@ -15,6 +15,7 @@ from primepods_magic.pods.launching.naming import team_of
 from primepods_magic.pods.short_names import resolve_names
 from primepods_magic.pods.spec.fields import SECRET_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.name_matching import is_same_payer
 
 from .alert_records import AlertRecord, StockOrder, list_alert_records
 from .process import open_process
@@ -155,7 +156,7 @@ def end_stock_wait(connection: Connection, spec: PodSpec, tell: Callable[[str], 
         order = record.order
         if order is None or not record.is_active or order.name != spec.pod_name:
             continue
-        if record.team_id != team_id:
+        if not is_same_payer(record.team_id, team_id):
             continue
         try:
             open_process(connection).ask("settle_stock", alert_id=record.id)

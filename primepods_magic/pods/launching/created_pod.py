@@ -12,7 +12,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import PodFate, examine_pod
 from primepods_magic.pods.launching.journal.journal import LaunchRecord
-from primepods_magic.pods.support.name_matching import fold_letters, is_name_of, is_same_id
+from primepods_magic.pods.support.name_matching import fold_letters, is_name_of, is_same_id, is_same_payer
 
 from .agreed_prices import is_above, name_agreed
 from .differences import list_doubts
@@ -134,7 +134,7 @@ def rate_likeness(
     if any(_is_claimed(pod, record, other) for other in claimed) or _is_older_row(pod, record):
         return 0
     is_machine = _is_machine(pod, record)
-    is_team = pod.team_id == record.team_id
+    is_team = is_same_payer(pod.team_id, record.team_id)
     is_exact = pod.name == record.name and is_machine and is_team
     is_old = pod.created_at is not None and (
         (record.sent_at - pod.created_at).total_seconds() > _SUSPECT_WITHIN_S

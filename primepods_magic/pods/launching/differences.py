@@ -5,7 +5,7 @@ from __future__ import annotations
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.launching.journal.journal import LaunchRecord, Order
-from primepods_magic.pods.support.name_matching import fold_letters, has_changed
+from primepods_magic.pods.support.name_matching import has_changed, is_same_payer
 
 __all__ = ["is_billed_to", "list_changes", "list_doubts"]
 
@@ -47,9 +47,7 @@ def list_doubts(pod: PodDetails, record: LaunchRecord) -> list[str]:
 
 def is_billed_to(pod: PodDetails, team_id: str | None) -> bool:
     """Return whether a pod is billed to a team, whose id may be spelled differently."""
-    return pod.team_id == team_id or (
-        None not in (pod.team_id, team_id) and fold_letters(pod.team_id) == fold_letters(team_id)
-    )
+    return is_same_payer(pod.team_id, team_id)
 
 
 def _list_further_changes(pod: PodDetails, order: Order) -> list[str]:

@@ -8,7 +8,15 @@ from collections.abc import Iterable
 
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["fold_letters", "fold_name", "has_changed", "is_name_of", "is_same_id", "spell_ids"]
+__all__ = [
+    "fold_letters",
+    "fold_name",
+    "has_changed",
+    "is_name_of",
+    "is_same_id",
+    "is_same_payer",
+    "spell_ids",
+]
 
 # Services cut names at 15 characters or more; what is shorter is another name.
 _SHORTEST_CUT = 12
@@ -65,6 +73,15 @@ def is_same_id(given: str | None, other: str | None) -> bool:
     (True, False)
     """
     return bool(fold_letters(given)) and fold_letters(given) == fold_letters(other)
+
+
+def is_same_payer(team_id: str | None, other: str | None) -> bool:
+    """Return whether the ids of two teams are one team; without an id it is the person who launched.
+
+    >>> is_same_payer("CMB7-q0", "cmb7q0"), is_same_payer(None, ""), is_same_payer(None, "cmb7q0")
+    (True, True, False)
+    """
+    return is_same_id(team_id, other) or not (team_id or other)
 
 
 def spell_ids(ids: Iterable[str | None], like: Iterable[str | None]) -> list[str | None]:

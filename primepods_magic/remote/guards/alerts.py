@@ -29,6 +29,7 @@ from primepods_magic.pods.guards.records import add_news
 from primepods_magic.pods.guards.times import describe_end
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.name_matching import is_same_payer
 
 from .clock import GuardClock
 from .notices import log_exception, send_notice
@@ -120,7 +121,7 @@ class AlertService:
             for record in list(self._records.values()):
                 other = record.order
                 team_id = spec.team or given.team_id
-                if other is None or (other.name, record.team_id) != (given.name, team_id):
+                if other is None or other.name != given.name or not is_same_payer(record.team_id, team_id):
                     continue
                 is_same = record.is_active and other == given and self._specs.get(record.id) == spec
                 if is_same or record.id in self._launching:
