@@ -36,6 +36,7 @@ __all__ = ["Disk", "DiskCalls", "DiskLocation", "DiskOffer"]
 
 _DISKS = "/api/v1/disks/"
 _PAGE_SIZE = 100
+_UNKNOWN = "unknown"
 
 
 def _read_object(value: object) -> dict[str, Any]:
@@ -51,8 +52,11 @@ class DiskLocation(ApiModel):
     is_multinode: Flag = None
 
 
-def _read_texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+def _read_holders(value: object) -> list[str]:
+    """Return the ids of pods or clusters: what cannot be read is one whose id is unknown."""
+    items = value if isinstance(value, (list, tuple)) else [value] if value else []
+    ids = [item.get("id") if isinstance(item, Mapping) else item for item in items]
+    return [each if isinstance(each, str) and each else _UNKNOWN for each in ids]
 
 
 def _read_disk_status(value: object) -> PodStatus | str | None:
@@ -84,8 +88,8 @@ class Disk(ApiModel):
     team_id: Label = None
     wallet_id: Label = None
     info: Annotated[DiskLocation, BeforeValidator(_read_object)] = DiskLocation()
-    pods: Annotated[list[str], BeforeValidator(_read_texts)] = []
-    clusters: Annotated[list[str], BeforeValidator(_read_texts)] = []
+    pods: Annotated[list[str], BeforeValidator(_read_holders)] = []
+    clusters: Annotated[list[str], BeforeValidator(_read_holders)] = []
 
     @property
     def is_live(self) -> bool:

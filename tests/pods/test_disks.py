@@ -203,6 +203,35 @@ def test_a_price_of_nothing_is_none(connection: Connection, through: Through) ->
         make(told, "texts", country="CA", max_price_usd_hr=5)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": None}, "gives no id for this disk"),
+        ({"pods": [{"id": "p-1"}]}, r"In use: 'corpus' by p-1\. Nothing was deleted"),
+        ({"pods": "p-1"}, "In use: 'corpus' by p-1"),
+        ({"clusters": [7]}, "In use: 'corpus' by unknown"),
+    ],
+)
+def test_what_the_service_says_of_a_disk_in_a_strange_way_deletes_nothing(
+    connection: Connection, sandbox: SandboxControl, through: Through, changes: dict[str, Any], words: str
+) -> None:
+    make(connection)
+    sandbox.advance(60)
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        assert request.method == "GET", "nothing is asked to be deleted"
+        body = response.json()
+        if "data" in body and "/disks" in request.url.path:
+            body["data"] = [
+                {**disk, **(changes if disk["name"] == "corpus" else {})} for disk in body["data"]
+            ]
+        return httpx.Response(200, json=body, request=request)
+
+    with pytest.raises(InvalidRequest, match=words):
+        delete_disks(["corpus"], connection=through(Changing(change)))
+    assert list_live(sandbox, "corpus")
+
+
 def test_a_disk_that_is_gone_can_be_created_again(connection: Connection, sandbox: SandboxControl) -> None:
     first = make(connection)
     sandbox.advance(60)

@@ -10,6 +10,7 @@ from primepods_magic.api.account import Billing, SshKey, Team, TeamMember
 from primepods_magic.api.disks import Disk, DiskOffer
 from primepods_magic.pods.account.overview import WalletState
 from primepods_magic.pods.disks.change import DiskRemoval
+from primepods_magic.pods.disks.offers import MONTH_HR, price_disk_usd_hr
 from primepods_magic.pods.ssh.keys import fingerprint
 
 from .schema import STRING, TIME, Column, build
@@ -47,8 +48,8 @@ def disk_offers_frame(offers: Iterable[DiskOffer]) -> pd.DataFrame:
     """Build a frame of the places where disks can be created, in the order given.
 
     >>> offer = DiskOffer(provider="hyperstack", spec={"pricePerUnit": 0.00012})
-    >>> disk_offers_frame([offer])["price_usd_gb_hr"].tolist()
-    [0.00012]
+    >>> disk_offers_frame([offer])["price_usd_gb_month"].tolist()
+    [0.0876]
     """
     return build(DISK_OFFERS, offers)
 
@@ -120,6 +121,11 @@ def _read_key_type(key: SshKey) -> str | None:
     return (key.public_key or "").partition(" ")[0] or None
 
 
+def _compute_price_usd_gb_month(offer: DiskOffer) -> float | None:
+    usd_hr = price_disk_usd_hr(offer, 1)
+    return None if usd_hr is None else round(usd_hr * MONTH_HR, 6)
+
+
 DISKS: tuple[Column[Disk], ...] = (
     Column("name", "string", format="strong"),
     Column("status", "string", doc="state of the disk, in the service's words"),
@@ -153,6 +159,7 @@ DISK_OFFERS: tuple[Column[DiskOffer], ...] = (
     Column("data_center", "string", doc="the provider's id of the data center"),
     Column("country", "string", doc="two-letter code of the country"),
     Column("region", "string", doc="region"),
+    Column("price_usd_gb_month", "Float64", _compute_price_usd_gb_month, "USD per GB and month of 730 h"),
     Column("price_usd_gb_hr", "Float64", "spec.price_per_unit", "USD per GB and hour"),
     Column("stock", "string", "stock_status", "Available, High, Medium, Low or Unavailable"),
     Column("size_min_gb", "Float64", "spec.min_count", "smallest size in GB"),

@@ -69,7 +69,7 @@ SHOWN: Mapping[str, str] = {
     "wallets": "wallet balance_usd burn_usd_hr hours_left today_usd month_usd pods disks",
     "billings": "resource_type amount_usd last_billed_at | name resource_id created_at",
     "disks": "name status size_gb price_usd_hr | pods country provider data_center created_at id",
-    "disk_offers": "provider data_center country price_usd_gb_hr stock | size_min_gb size_max_gb region",
+    "disk_offers": "provider data_center country price_usd_gb_month stock | size_min_gb size_max_gb region",
     "deleted_disks": "name outcome size_gb | id",
     "keys": "name is_primary | fingerprint type id created_at",
     "checks": "check result detail what_to_do",

@@ -93,6 +93,7 @@ class CostsReport:
     def ledger(self) -> pd.DataFrame:
         """The lines to report: mine, a team's, or all."""
         whole = ledger_of(self.spending)
+        is_chosen: Callable[[str | None], bool]
         if self._team is not None:
             column, is_chosen = "team_id", partial(is_same_id, self._team.team_id)
         elif self.args.mine:

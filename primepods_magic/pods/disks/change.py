@@ -236,6 +236,8 @@ def wait_for_disk(
     Raises PodsError after ``timeout_s``, and WaitInterrupted at Ctrl-C: the disk stays, and is billed.
     """
     clock, name = connection.clock, sanitize(disk.name)
+    if not disk.id:
+        raise PodsError(f"The service gives no id for '{name}', so it cannot be watched")
     deadline = None if timeout_s is None else clock.monotonic() + timeout_s
     seen = None
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from primepods_magic.api.disks import Disk
-from primepods_magic.api.errors import NameInUse, NotFound
+from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
@@ -27,6 +27,8 @@ def find_disks(connection: Connection, texts: Iterable[str], *, to_change: bool 
     """
     disks = connection.client.list_disks()
     picked = {disk.id: disk for disk in (_pick_disk(connection, disks, text, to_change) for text in texts)}
+    if to_change and not all(picked):
+        raise InvalidRequest("The service gives no id for this disk, so it cannot be named. Nothing was done")
     return list(picked.values())
 
 
@@ -59,7 +61,7 @@ def _pick_disk(connection: Connection, disks: list[Disk], text: str, to_change: 
     if len(matches) == 1:
         return matches[0]
     if matches:
-        ids = join_sanitized(disk.id for disk in matches)
+        ids = join_sanitized(disk.id or "no id" for disk in matches)
         raise NameInUse(
             f"{len(matches)} disks are called '{sanitize(text)}'. Name one by its id ({ids}). "
             "Nothing was done"

@@ -14,9 +14,16 @@ from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.name_matching import fold_letters
 
-__all__ = ["DiskPlace", "choose_disk_offer", "describe_rate", "list_fitting_disk_offers", "price_disk_usd_hr"]
+__all__ = [
+    "MONTH_HR",
+    "DiskPlace",
+    "choose_disk_offer",
+    "describe_rate",
+    "list_fitting_disk_offers",
+    "price_disk_usd_hr",
+]
 
-_MONTH_HR = 730.0
+MONTH_HR = 730.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def describe_rate(usd_hr: float | None) -> str:
     """
     if usd_hr is None:
         return "a price that the service does not say"
-    return f"{format_usd_hr(usd_hr)}, about {format_usd(usd_hr * _MONTH_HR)} a month"
+    return f"{format_usd_hr(usd_hr)}, about {format_usd(usd_hr * MONTH_HR)} a month"
 
 
 def list_fitting_disk_offers(
