@@ -23,6 +23,7 @@ def list_offers(
     *,
     count: int | None = None,
     spot: bool = False,
+    sort: str = "price_hr",
     connection: Connection | None = None,
     **filters: Any,
 ) -> pd.DataFrame:
@@ -34,12 +35,17 @@ def list_offers(
         The number of GPUs; else any.
     spot : bool
         List spot machines, which can be reclaimed at any time, instead of the others.
+    sort : str
+        ``"price_hr"``, ``"price_gpu_hr"``, ``"usd_gb_vram"`` (USD per hour and GB of GPU memory), or
+        ``"start"``: the fewest minutes until it is up, as stated by the provider, then the most stock.
     connection : Connection, optional
         The account to use; else the current connection.
     **filters
         ``gpu``, ``region``, ``country``, ``provider``, ``security``, ``socket``, ``max_price`` (USD per
-        hour), or another field of a spec. Part of a name is enough if it matches only one. The first four
-        take several as well, such as ``gpu=["H100_80GB", "A100_80GB"]``.
+        hour), ``min_vram_gb``, ``min_total_vram_gb``, ``min_memory_gb``, ``min_vcpus``, ``min_disk_gb``, or
+        another field of a spec. Part of a name is enough if it matches only one. The first four take several
+        as well, such as ``gpu=["H100_80GB", "A100_80GB"]``. An offer that does not state an amount does not
+        reach a minimum.
 
     Returns
     -------
@@ -58,4 +64,5 @@ def list_offers(
     >>> list_offers(gpu="H100_80GB", max_price=3)                            # doctest: +SKIP
     """
     spec = spec_from_mapping(filters, needs_gpu=False)
-    return offers_frame(list_fitting_offers(choose_connection(connection), spec, count=count, spot=spot))
+    connection = choose_connection(connection)
+    return offers_frame(list_fitting_offers(connection, spec, count=count, spot=spot, sort=sort))

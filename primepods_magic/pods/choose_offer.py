@@ -103,8 +103,8 @@ def _check_image(spec: PodSpec, offers: list[Offer]) -> None:
         return
     if image not in _IMAGE.words:
         raise InvalidRequest(describe_unknown(_IMAGE, str(image), images))
-    what = join_any(spec.gpu_type or spec.cloud_id)
-    raise InvalidRequest(f"No offer of {what} has the image '{image}'. Images: {join_names(images)}")
+    what = _name_machine(spec)
+    raise InvalidRequest(f"No offer{what} has the image '{image}'. Images: {join_names(images)}")
 
 
 def choose_offer(client: Client, spec: PodSpec) -> Quote:
@@ -117,11 +117,16 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
     best = pick_offer(offers, spec)
     if best is not None:
         return best
-    what = spec.gpu_type or spec.cloud_id
     if not offers:
         restriction = f" that can attach the disks {join_sanitized(spec.disks)}" if spec.disks else ""
-        raise OutOfStock(f"There are no offers of {join_any(what)} now{restriction}. Nothing was created")
+        raise OutOfStock(f"There are no offers{_name_machine(spec)} now{restriction}. Nothing was created")
     raise OutOfStock(f"No offer fits this spec. Nothing was created.{_format_nearest(offers, spec)}")
+
+
+def _name_machine(spec: PodSpec) -> str:
+    """Return the GPU types or the cloud id for a message, or nothing if any will do."""
+    what = spec.gpu_type or spec.cloud_id
+    return f" of {join_any(what)}" if what else ""
 
 
 def pick_offer(offers: Iterable[Offer], spec: PodSpec) -> Quote | None:

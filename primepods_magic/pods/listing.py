@@ -9,16 +9,17 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
-from primepods_magic.api.validation.bounds import check_count, check_flags
+from primepods_magic.api.validation.bounds import check_choice, check_count, check_flags
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import is_same_payer
 from primepods_magic.pods.support.notices import warn
+from primepods_magic.pods.support.offer_orders import OFFER_ORDERS
 
 from .choose_offer import find_offers
 from .existence import examine_pods
-from .offers import ignored_mismatches, mismatches
+from .offers import ignored_mismatches, mismatches, sort_offers
 from .short_names import resolve_names
 from .unlisted import read_shown
 
@@ -99,15 +100,18 @@ def list_fitting_offers(
     *,
     count: int | None = None,
     spot: bool = False,
+    sort: str = "price_hr",
     tell: Callable[[str], object] = warn,
 ) -> list[Offer]:
     """List offers that fit a spec, cheapest first; then those with unknown stock, then those sold out.
 
-    ``count`` GPUs, or any number. ``spot`` lists spot offers only, else none. Under a ``max_price`` in USD,
-    offers in other currencies do not fit. ``tell`` shows the whole names of short ones.
+    ``count`` GPUs, or any number. ``sort`` is one of `OFFER_ORDERS`. ``spot`` lists spot offers only, else
+    none. Under a ``max_price`` in USD, offers in other currencies do not fit. ``tell`` shows the whole names
+    of short ones.
     """
     check_flags(spot=spot)
     check_count("count", count)
+    check_choice("sort", sort, OFFER_ORDERS)
     (spec,) = resolve_names(connection, [spec], tell)
     offers = []
     for offer in find_offers(connection.client, spec):
@@ -115,7 +119,7 @@ def list_fitting_offers(
         problems = set(mismatches(offer, wanted, spot=spot)) - ignored_mismatches(spec)
         if not problems:
             offers.append(offer)
-    return sorted(offers, key=lambda offer: offer.stock)
+    return sort_offers(offers, sort)
 
 
 def list_history(

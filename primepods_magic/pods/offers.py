@@ -15,6 +15,8 @@ from primepods_magic.api.text.short_repr import shorten_repr
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import fold_letters
 
+from .requirements import list_shortfalls, read_total_vram_gb
+
 __all__ = [
     "NO_USD_PRICE",
     "SOLD_OUT",
@@ -25,12 +27,15 @@ __all__ = [
     "mismatches",
     "quote",
     "range_errors",
+    "sort_offers",
+    "usd_gb_vram",
 ]
 
 _MAX_USD_HR = 1e6
 _MAX_PREPAID_HR = 10 * 365 * 24.0
 DEFAULT_IMAGE = "ubuntu_22_cuda_12"
 SOLD_OUT = "out of stock"
+_STOCK_LEVELS = ("HIGH", "MEDIUM", "AVAILABLE", "LOW")
 NO_USD_PRICE = "no price in USD"
 
 
@@ -163,6 +168,43 @@ def cheapest_first(offers: list[Offer]) -> list[Offer]:
     return sorted(offers, key=key)
 
 
+def sort_offers(offers: list[Offer], order: str) -> list[Offer]:
+    """Sort offers by one of `OFFER_ORDERS`: those with unknown stock, then those sold out, come last."""
+
+    def key(offer: Offer) -> tuple[float, ...]:
+        return (offer.stock, *_rank_offer(offer, order))
+
+    return sorted(cheapest_first(offers), key=key)
+
+
+def _rank_offer(offer: Offer, order: str) -> tuple[float, ...]:
+    """Return the key of an offer in an order; it is empty for that by price."""
+    if order == "start":
+        minutes, level = offer.provisioning_time, (offer.stock_status or "").strip().upper()
+        likely = _STOCK_LEVELS.index(level) if level in _STOCK_LEVELS else len(_STOCK_LEVELS)
+        return (math.inf if minutes is None else minutes, likely)
+    if order == "usd_gb_vram":
+        usd = usd_gb_vram(offer)
+        return (math.inf if usd is None else usd,)
+    if order == "price_gpu_hr":
+        is_unknown = offer.price_hr is None or not offer.gpu_count
+        price = math.inf if is_unknown else (offer.price_hr or 0.0) / (offer.gpu_count or 1)
+        return (not offer.is_in_usd, price)
+    return ()
+
+
+def usd_gb_vram(offer: Offer) -> float | None:
+    """Return USD per hour and GB of GPU memory of an offer, or None.
+
+    >>> usd_gb_vram(Offer(gpu_type="L4_24GB", gpu_count=2, prices={"onDemand": 0.96, "currency": "USD"}))
+    0.02
+    """
+    total_gb = read_total_vram_gb(offer)
+    if offer.price_hr is None or not offer.is_in_usd or not total_gb:
+        return None
+    return offer.price_hr / total_gb
+
+
 def ignored_mismatches(spec: PodSpec) -> frozenset[str]:
     """Return the mismatches that do not hide an offer from the listing."""
     return frozenset({SOLD_OUT} if spec.max_price is not None else {SOLD_OUT, NO_USD_PRICE})
@@ -218,6 +260,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         ("memory", spec.memory, offer.memory),
     ):
         reasons += range_errors(name, wanted, limits)
+    reasons += list_shortfalls(offer, spec)
     # Price.
     if offer.unread_prepaid is not None:
         reasons.append(f"cannot read the prepaid time '{brief(offer.unread_prepaid)}'")

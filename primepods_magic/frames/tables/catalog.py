@@ -63,7 +63,7 @@ SHOWN: Mapping[str, str] = {
     "status": "name status installation_status | id price_usd_hr installation_failure ssh provider",
     "removed": "name outcome billed_usd duration | id",
     "offers": "gpu gpu_count price_hr price_gpu_hr stock provider | cloud_id region is_spot vcpus memory_gb "
-    "disk_gb country data_center socket security",
+    "disk_gb country data_center socket security usd_gb_vram",
     "history": "name gpu gpu_count billed_usd duration | price_usd_hr terminated_at provider gpu_hours "
     "created_at provisioned_by remarks",
     "wallets": "wallet balance_usd burn_usd_hr hours_left today_usd month_usd pods disks",

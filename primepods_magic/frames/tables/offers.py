@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
 from primepods_magic.api.models import Offer
+from primepods_magic.pods.offers import usd_gb_vram
+from primepods_magic.pods.requirements import read_vram_gb
 
 from .schema import Column, build
 
 __all__ = ["OFFERS", "offers_frame"]
-
-_MEMORY_IN_TYPE = re.compile(r"_([0-9]+)GB(?![A-Za-z0-9])")
 
 
 def offers_frame(offers: Iterable[Offer]) -> pd.DataFrame:
@@ -38,8 +37,8 @@ def _compute_price_gpu_hr(offer: Offer) -> float | None:
 
 def _read_gpu_memory_gb(offer: Offer) -> float | None:
     # The field holds the GB of one GPU at some providers and of the whole machine at others.
-    match = _MEMORY_IN_TYPE.search(offer.gpu_type or "")
-    return float(match[1]) if match else offer.gpu_memory
+    vram_gb = read_vram_gb(offer.gpu_type)
+    return offer.gpu_memory if vram_gb is None else vram_gb
 
 
 def _build_range_columns(spec: str, name: str, unit: str, words: str) -> Iterator[Column[Offer]]:
@@ -82,6 +81,7 @@ OFFERS: tuple[Column[Offer], ...] = (
         _read_gpu_memory_gb,
         "memory of each GPU in GB, from the GPU type or else as stated by the provider",
     ),
+    Column("usd_gb_vram", "Float64", usd_gb_vram, "USD per hour and GB of GPU memory", format="unit_price"),
     Column("vcpus", "Float64", "vcpu.default_count", format="number"),
     Column("memory_gb", "Float64", "memory.default_count", format="number"),
     Column("disk_gb", "Float64", "disk.default_count", format="number"),

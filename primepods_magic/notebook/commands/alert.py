@@ -2,6 +2,7 @@
 
   %pods alert --gpu H100_80GB --max-price 2
   %pods alert --gpu H100_80GB,A100_80GB --count 8 --region eu_north
+  %pods alert --min-vram 80 --max-price 1.50
   %pods alert --gpu H200_141GB --notify 'cat >> offers.jsonl'
   %pods alert
   %pods alert --off --all
@@ -21,14 +22,14 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_field
-from primepods_magic.pods.spec.fields import SPEC_FIELDS
+from primepods_magic.pods.spec.fields import MINIMUMS, SPEC_FIELDS
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
     from primepods_magic.pods.connection.connection import Connection
 
 _NO_ID = "-"
-_FILTERS = ("gpu", "count", "max_price", "region", "country", "provider", "security", "socket")
+_FILTERS = ("gpu", "count", "max_price", "region", "country", "provider", "security", "socket", *MINIMUMS)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -5,7 +5,12 @@ Sold-out offers come last. Offers without a price in USD cannot be rented here.
   %pods avail --gpu H100_80GB
   %pods avail --gpu H100_80GB,A100_80GB --region eu_north,eu_west
   %pods avail --region eu_north --max-price 2
+  %pods avail --min-vram 48 --min-memory 128 --sort usd_gb_vram
   offers = %pods avail --gpu A100_80GB --count 8
+
+The --min flags compare what a machine comes with; '%pod_create --disk 500' may ask for more. An offer that
+does not state an amount does not reach a minimum. --sort start puts first what is up after the fewest
+minutes, as its provider states, and then what has the most stock.
 
 Spot machines can be reclaimed at any time. They are listed only with --spot, and rented by their
 cloud_id.
@@ -18,10 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_field, positive, price
 from primepods_magic.notebook.shell.output import say
-from primepods_magic.pods.spec.fields import SPEC_FIELDS
+from primepods_magic.pods.spec.fields import MINIMUMS, SPEC_FIELDS
+from primepods_magic.pods.support.offer_orders import OFFER_ORDERS
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
+
+_PLACES = ("region", "country", "provider", "security", "socket", "data_center_id")
+_FILTERS = ("gpu", *_PLACES, "image", "max_price", *MINIMUMS)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,8 +41,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         add_field(parser, SPEC_FIELDS[key])
     parser.add_argument("--security", choices=SPEC_FIELDS["security"].words, help="kind of cloud")
     add_field(parser, SPEC_FIELDS["socket"])
+    add_field(parser, SPEC_FIELDS["data_center_id"], "--data-center")
+    for key in ("image", *MINIMUMS):
+        add_field(parser, SPEC_FIELDS[key])
     parser.add_argument("--max-price", type=price, metavar="X", help="maximum price in USD per hour")
     parser.add_argument("--spot", action="store_true", help="list spot machines, which can be reclaimed")
+    parser.add_argument(
+        "--sort", choices=OFFER_ORDERS, default="price_hr", help="order of the offers (default price_hr)"
+    )
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
@@ -46,11 +61,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.pods.spec.spec import spec_from_mapping
 
     connection = magics.connection
-    filters = ("gpu", "region", "country", "provider", "security", "socket", "max_price")
-    spec = spec_from_mapping(use_flags({name: getattr(args, name) for name in filters}), needs_gpu=False)
-    offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot, tell=say)
+    given = use_flags({name: getattr(args, name) for name in _FILTERS})
+    spec = spec_from_mapping(given, needs_gpu=False)
+    offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot, sort=args.sort, tell=say)
     return mark_for_display(
         offers_frame(offers),
         kind="offers",
-        caption=caption(connection, len(offers), len(offers), "offer", "cheapest first"),
+        caption=caption(connection, len(offers), len(offers), "offer", OFFER_ORDERS[args.sort]),
     )

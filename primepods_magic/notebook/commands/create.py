@@ -15,8 +15,10 @@ The body of the cell is a few lines of YAML, or the API's own JSON body. On a li
   env: {EPOCHS: 3}
 
 The cheapest matching offer fills in everything you leave out. Of several GPU types, regions, countries or
-providers, as in 'gpu: [H100_80GB, A100_80GB]' or '--gpu H100_80GB,A100_80GB', any will do. A body has the
-same fields as the flags below, with underscores (max_price) or in the API's camelCase, and env as a mapping.
+providers, as in 'gpu: [H100_80GB, A100_80GB]' or '--gpu H100_80GB,A100_80GB', any will do. 'min_vram: 48'
+without a GPU type takes any GPU with at least 48 GB. An offer that does not state an amount does not reach a
+minimum. A body has the same fields as the flags below, with underscores (max_price) or in the API's
+camelCase, and env as a mapping.
 'pods' is the number of pods, with numbered names; a YAML list of bodies rents different pods at once. ${NAME}
 inserts a notebook variable or an environment variable, and keeps a secret out of the notebook:
 --env HF_TOKEN='${HF_TOKEN}'.
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 
 # Fields that a live pod of the name is found or compared by.
 _COMPARED = {"name", "team", "gpu_type", "gpu_count", "socket", "image", "disk_size", "max_price"}
-_COMPARED |= GUARD_FIELDS
+_COMPARED |= {"min_vram_gb", "min_total_vram_gb", *GUARD_FIELDS}
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -221,8 +221,8 @@ def natural(text: str) -> int:
     return int(text)
 
 
-def add_field(parser: argparse._ActionsContainer, field: SpecField) -> None:
-    """Add the flag of a field of a spec."""
+def add_field(parser: argparse._ActionsContainer, field: SpecField, *other_flags: str) -> None:
+    """Add the flag of a field of a spec, and other names of it."""
     options: dict[str, Any] = {"metavar": field.metavar}
     if field.kind == "switch":
         options = {"action": "store_true", "default": None}
@@ -230,7 +230,7 @@ def add_field(parser: argparse._ActionsContainer, field: SpecField) -> None:
         options |= {"action": "append", "type": _parse_pair if field.kind == "mapping" else None}
     elif field.takes_several:
         options |= {"action": "append"}
-    parser.add_argument(field.flag, help=field.help, **options)
+    parser.add_argument(field.flag, *other_flags, help=field.help, **options)
 
 
 def _parse_pair(text: str) -> tuple[str, str]:

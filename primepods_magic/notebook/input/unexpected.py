@@ -116,7 +116,11 @@ def _list_named(flags: Mapping[str, Action], word: str) -> list[str]:
         return ["--by project --projects NAME"]
     if "--country" in flags and _COUNTRY.fullmatch(word):
         return [f"--country {word}"]
-    return [f"{flag} {name}" for flag, action in flags.items() for name in _match_words(action, word)]
+    named = {flag: _match_words(action, word) for flag, action in flags.items()}
+    # A word that names a machine hardly means an order of the list as well.
+    if any(names for flag, names in named.items() if flag != "--sort"):
+        named.pop("--sort", None)
+    return [f"{flag} {name}" for flag, names in named.items() for name in names]
 
 
 def _match_words(action: Action, word: str) -> list[str]:

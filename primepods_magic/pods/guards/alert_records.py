@@ -17,7 +17,7 @@ from primepods_magic.api.requests import list_names
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.offers import join_any
-from primepods_magic.pods.spec.fields import SECRET_FIELDS
+from primepods_magic.pods.spec.fields import MINIMUMS, SECRET_FIELDS, SPEC_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
 
 from .records import read_model
@@ -112,7 +112,9 @@ def describe_wanted(spec: PodSpec) -> str:
     '1 × A100_80GB or H100_80GB, eu_north, up to $3.00/h'
     """
     count = f"{spec.count} × " if spec.count else ""
-    parts = [f"{count}{join_any(spec.gpu_type or spec.cloud_id)}"]
+    parts = [f"{count}{join_any(spec.gpu_type or spec.cloud_id or 'any GPU')}"]
+    minimums = ((key, getattr(spec, SPEC_FIELDS[key].name)) for key in MINIMUMS)
+    parts += [f"{key} {value}" for key, value in minimums if value]
     parts += [join_any(value) for name in _WORDS if (value := getattr(spec, name))]
     if spec.cloud_id and spec.gpu_type:
         parts.append(join_any(spec.cloud_id))

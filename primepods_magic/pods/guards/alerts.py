@@ -37,9 +37,9 @@ def add_alert(*, notify: str = "", connection: Connection | None = None, **filte
     connection : Connection, optional
         The account to use; else the current connection.
     **filters
-        ``gpu``, which is required, ``count`` (1 by default), ``max_price`` (USD per hour), ``region``,
-        ``country``, ``provider``, ``security``, ``socket``, or another field of a spec. Several GPU types,
-        regions, countries or providers are a list, of which any will do.
+        ``gpu`` or ``min_vram_gb``, one of which is required, ``count`` (1 by default), ``max_price`` (USD per
+        hour), ``region``, ``country``, ``provider``, ``security``, ``socket``, or another field of a spec.
+        Several GPU types, regions, countries or providers are a list, of which any will do.
 
     Returns
     -------

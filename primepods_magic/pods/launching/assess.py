@@ -9,6 +9,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.offers import join_any
+from primepods_magic.pods.requirements import is_below_vram
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import fold_name, has_changed
 
@@ -114,11 +115,14 @@ def _list_differences(pod: PodDetails, spec: PodSpec) -> list[str]:
         ("image", pod.environment_type, spec.image),
         ("disk", disk_gb, spec.disk_size),
     )
-    return [
+    differences = [
         f"{what} is {_format_value(has)}, not {_format_value(wanted)}"
         for what, has, wanted in pairs
         if all(has_changed(has, each) for each in (wanted if isinstance(wanted, tuple) else (wanted,)))
     ]
+    if is_below_vram(pod, spec):
+        differences.append("it has less GPU memory than this spec asks for")
+    return differences
 
 
 def _format_value(value: object) -> str:

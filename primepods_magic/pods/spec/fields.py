@@ -7,13 +7,16 @@ from typing import Literal
 
 from primepods_magic.api.enums import GPU_TYPES, IMAGES, PROVIDERS, REGIONS, SECURITIES, SOCKETS
 
-__all__ = ["FIELD_OF_KEY", "GUARD_FIELDS", "PODS", "SECRET_FIELDS", "SPEC_FIELDS", "SpecField"]
+__all__ = ["FIELD_OF_KEY", "GUARD_FIELDS", "MINIMUMS", "PODS", "SECRET_FIELDS", "SPEC_FIELDS", "SpecField"]
 
 PODS = "pods"
 """The key that is not a field of `PodSpec`: the number of pods."""
 
 SECRET_FIELDS = frozenset({"env_vars", "jupyter_password"})
 """Attributes of `PodSpec` whose values are not shown or kept."""
+
+MINIMUMS = ("min_vram", "min_total_vram", "min_memory", "min_vcpus", "min_disk")
+"""Keys of the fields that an offer must reach; one that does not state the amount does not fit."""
 
 GUARD_FIELDS = frozenset({"run_for", "until", "idle", "max_total_usd"})
 """Attributes of `PodSpec` that say when the pod ends by itself; the machine is the same."""
@@ -55,8 +58,10 @@ _WHOLE = "a whole number"
 _UP_TO_100 = "a whole number from 1 to 100"
 _GIGABYTES = "a whole number of GB, such as 500"
 _GPU_HELP = "GPU type, such as H100_80GB or its only match H100, or several: H100,A100_80GB"
+_TOTAL_HELP = "minimum memory of all GPUs together, of any count unless count is given"
 _REGION_HELP = "region, such as eu_north, or several, such as eu_north,eu_west"
 _PROVIDER_HELP = "provider, such as hyperstack, or several"
+_LARGE = "minimum {} that the machine comes with"
 _SPAN = "a length of time, such as 30m, 4h, 1h30m or 2d"
 _USD = "an amount of USD, such as 25"
 _PRICE_HELP = "maximum USD per hour; confirms that price, but not prepaid hours or --replace"
@@ -82,6 +87,11 @@ _ROWS = (
     SpecField("disk", "GB", "size of the pod's own disk", "number", "disk_size", form=_GIGABYTES),
     SpecField("vcpus", "N", "number of vCPUs", "number", form=_WHOLE),
     SpecField("memory", "GB", "size of the memory", "number", form=_GIGABYTES),
+    SpecField("min_vram", "GB", "minimum memory of each GPU", "number", "min_vram_gb", form=_GIGABYTES),
+    SpecField("min_total_vram", "GB", _TOTAL_HELP, "number", "min_total_vram_gb", form=_GIGABYTES),
+    SpecField("min_memory", "GB", _LARGE.format("memory"), "number", "min_memory_gb", form=_GIGABYTES),
+    SpecField("min_vcpus", "N", _LARGE.format("vCPUs"), "number", form=_WHOLE),
+    SpecField("min_disk", "GB", _LARGE.format("disk"), "number", "min_disk_gb", form=_GIGABYTES),
     SpecField("env", "KEY=VALUE", "environment variable; may be repeated", "mapping", "env_vars"),
     SpecField("disks", "ID", "disk to attach; may be repeated", "list"),
     SpecField("team", "ID", "id of the team to bill"),

@@ -17,6 +17,7 @@ from primepods_magic.api.requests import (
     Name,
     Names,
     PodFields,
+    PositiveInt,
     PositiveNumber,
     create_request,
     join_names,
@@ -31,7 +32,7 @@ from .fields import FIELD_OF_KEY, GUARD_FIELDS, PODS, SPEC_FIELDS
 from .keys import describe_place, name_key
 from .other_keys import describe_other_key
 from .parser import load_text, reject_variable, substitute_variables
-from .value_errors import describe_comment, describe_value, describe_values, remove_unit
+from .value_errors import NAMES_WITH_UNITS, describe_comment, describe_value, describe_values, remove_unit
 
 __all__ = [
     "MAX_PODS",
@@ -84,6 +85,11 @@ class PodSpec(PodFields):
     team: Name | None = None
     team_member_ids: Annotated[list[Name] | None, BeforeValidator(_wrap_in_list)] = None
     shared_with_team: bool | None = None
+    min_vram_gb: PositiveInt | None = None
+    min_total_vram_gb: PositiveInt | None = None
+    min_memory_gb: PositiveInt | None = None
+    min_vcpus: PositiveInt | None = None
+    min_disk_gb: PositiveInt | None = None
     run_for: Seconds | None = None
     until: Name | None = None
     idle: Seconds | None = None
@@ -97,7 +103,7 @@ class PodSpec(PodFields):
             except ValidationError as error:
                 raise _refuse_values(describe_values(error, fields, {})) from None
 
-    @field_validator("max_price", "disk_size", "memory", "prepaid_for_hr", "max_total_usd", mode="before")
+    @field_validator(*NAMES_WITH_UNITS, mode="before")
     @classmethod
     def _remove_unit(cls, value: object, info: ValidationInfo) -> object:
         return remove_unit(info.field_name, value)
@@ -109,8 +115,8 @@ class PodSpec(PodFields):
 
     @property
     def count(self) -> int | None:
-        """GPUs in the pod, one by default; None if the offer of ``cloud_id`` decides."""
-        return self.gpu_count or (None if self.cloud_id else 1)
+        """GPUs in the pod, one by default; None if the offer decides, by ``cloud_id`` or total memory."""
+        return self.gpu_count or (None if self.cloud_id or self.min_total_vram_gb else 1)
 
     @property
     def pod_name(self) -> str:
@@ -232,7 +238,8 @@ def with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
 def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) -> PodSpec:
     """Make a spec from keys and values, in the short names, snake_case or camelCase.
 
-    ``needs_gpu`` requires a GPU type or a cloud id, as for a launch. Raises InvalidRequest as `parse_spec`.
+    ``needs_gpu`` requires a GPU type, a cloud id or a minimum of GPU memory, as for a launch. Raises
+    InvalidRequest as `parse_spec`.
 
     >>> spec_from_mapping({"gpu": "H100_80GB", "diskSize": "200"}).disk_size
     200
@@ -259,7 +266,8 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
         problems += describe_values(error, given, key_of)
     else:
         problems += problems_between(spec, lambda name: _name_field(name, key_of))
-        if needs_gpu and not spec.gpu_type and not spec.cloud_id and not problems:
+        chooses = spec.gpu_type or spec.cloud_id or spec.min_vram_gb or spec.min_total_vram_gb
+        if needs_gpu and not chooses and not problems:
             problems.append("'gpu' is required, such as 'gpu: H100_80GB'")
         if not problems:
             return spec

@@ -14,16 +14,21 @@ from primepods_magic.api.validation.size_limits import MAX_NUMBER, shorten_word
 from .fields import SECRET_FIELDS, SPEC_FIELDS, SpecField
 from .keys import SpecKey, describe_place, name_key
 
-__all__ = ["describe_comment", "describe_value", "describe_values", "remove_unit"]
+__all__ = ["NAMES_WITH_UNITS", "describe_comment", "describe_value", "describe_values", "remove_unit"]
 
 _FIELD_OF_ATTRIBUTE = {field.name: field for field in SPEC_FIELDS.values()}
 _UNITS = {
     "max_price": re.compile(r"\$? ?([0-9.]+) ?(?:\$|USD)?(?: ?/ ?(?:h|hr|hour))?", re.IGNORECASE),
-    "disk_size": re.compile(r"([0-9]+) ?GB?", re.IGNORECASE),
-    "memory": re.compile(r"([0-9]+) ?GB?", re.IGNORECASE),
+    **dict.fromkeys(
+        ("disk_size", "memory", "min_vram_gb", "min_total_vram_gb", "min_memory_gb", "min_disk_gb"),
+        re.compile(r"([0-9]+) ?GB?", re.IGNORECASE),
+    ),
     "max_total_usd": re.compile(r"\$? ?([0-9.]+) ?(?:\$|USD)?", re.IGNORECASE),
     "prepaid_for_hr": re.compile(r"([0-9.]+) ?(?:h|hr|hrs|hours?)", re.IGNORECASE),
 }
+
+NAMES_WITH_UNITS = tuple(_UNITS)
+"""Attributes of `PodSpec` whose values may have a unit."""
 
 
 def remove_unit(attribute: str | None, value: object) -> object:

@@ -18,6 +18,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import plain_number
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.offers import NO_USD_PRICE, SOLD_OUT, mismatches, quote
+from primepods_magic.pods.requirements import read_total_vram_gb
 from primepods_magic.pods.spec.spec import PodSpec
 
 __all__ = [
@@ -241,8 +242,7 @@ def filter_offers(
 
 def _read_gpu_memory_gb(offer: Offer) -> float:
     """Return the memory of one GPU; its name says it, but some providers send that of all GPUs."""
-    named = re.search(r"_(\d+)GB$", offer.gpu_type or "")
-    return float(named[1]) if named else (offer.gpu_memory or 0) / (offer.gpu_count or 1)
+    return (read_total_vram_gb(offer) or 0.0) / (offer.gpu_count or 1)
 
 
 def _match_gpu_types(offer_list: OfferList, text: str) -> tuple[str, ...]:
