@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .api.client import Client
     from .api.errors import PodsError
     from .api.settings import Settings
-    from .frames.listing import list_offers
+    from .frames.listing import list_gpus, list_offers
     from .notebook.launcher import Launcher
     from .pods.connection.current import connect
     from .pods.disks.change import delete_disks, rename_disk
@@ -53,6 +53,7 @@ __all__ = [
     "launch",
     "launch_many",
     "list_alerts",
+    "list_gpus",
     "list_offers",
     "list_pods",
     "load_ipython_extension",
@@ -77,6 +78,7 @@ _MODULE_BY_NAME = {
     "launch": ".pods.launching.launch",
     "launch_many": ".pods.launching.launch",
     "list_alerts": ".pods.guards.alerts",
+    "list_gpus": ".frames.listing",
     "list_offers": ".frames.listing",
     "list_pods": ".pods.lookup",
     "rename_disk": ".pods.disks.change",

@@ -56,6 +56,7 @@ PUBLIC_NAMES = {
     "launch",
     "launch_many",
     "list_alerts",
+    "list_gpus",
     "list_offers",
     "list_pods",
     "load_ipython_extension",

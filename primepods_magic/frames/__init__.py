@@ -17,7 +17,7 @@ from primepods_magic.frames.tables.files import files_frame
 from primepods_magic.frames.tables.guards import alerts_frame, endings_frame, guards_frame, signals_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
 from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame, kernels_frame
-from primepods_magic.frames.tables.offers import offers_frame
+from primepods_magic.frames.tables.offers import gpus_frame, offers_frame
 from primepods_magic.frames.tables.packages import packages_frame
 from primepods_magic.frames.tables.pods import pods_frame, removed_frame, status_frame
 
@@ -34,6 +34,7 @@ __all__ = [
     "disks_frame",
     "endings_frame",
     "files_frame",
+    "gpus_frame",
     "guards_frame",
     "history_frame",
     "jobs_frame",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.tracebacks import shorten_tracebacks
-from primepods_magic.frames.tables.offers import offers_frame
+from primepods_magic.frames.tables.offers import gpus_frame, offers_frame
 from primepods_magic.pods.connection.current import choose_connection
 from primepods_magic.pods.listing import list_fitting_offers
 from primepods_magic.pods.spec.spec import spec_from_mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from primepods_magic.pods.connection.connection import Connection
 
-__all__ = ["list_offers"]
+__all__ = ["list_gpus", "list_offers"]
 
 
 @shorten_tracebacks
@@ -66,3 +66,35 @@ def list_offers(
     spec = spec_from_mapping(filters, needs_gpu=False)
     connection = choose_connection(connection)
     return offers_frame(list_fitting_offers(connection, spec, count=count, spot=spot, sort=sort))
+
+
+@shorten_tracebacks
+def list_gpus(*, connection: Connection | None = None, **filters: Any) -> pd.DataFrame:
+    """List GPU types with the cheapest price of each, as ``%pods gpus`` does; the cheapest GPU comes first.
+
+    Parameters
+    ----------
+    connection : Connection, optional
+        The account to use; else the current connection.
+    **filters
+        Which offers count, as for `list_offers`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``%pods gpus``. Only on-demand offers that are in stock and have a price in USD count.
+
+    Raises
+    ------
+    InvalidRequest
+        A filter is not valid. Nothing was sent.
+    PodsError
+        The service could not be asked.
+
+    Examples
+    --------
+    >>> list_gpus(min_vram_gb=48)["gpu"].iloc[0]                             # doctest: +SKIP
+    'A40_48GB'
+    """
+    spec = spec_from_mapping(filters, needs_gpu=False)
+    return gpus_frame(list_fitting_offers(choose_connection(connection), spec))

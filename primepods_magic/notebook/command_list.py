@@ -9,6 +9,7 @@ COMMANDS = {
     "show": "show everything about one pod",
     "status": "show the state of pods, with one request for up to a hundred",
     "avail": "list offers, cheapest first",
+    "gpus": "list GPU types, with the cheapest price of each",
     "alert": "notify you when an offer fits; list and end alerts",
     "launcher": "find, configure, launch and manage pods by mouse or keyboard",
     "watch": "show live progress bars",

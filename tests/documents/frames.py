@@ -58,6 +58,7 @@ FRAMES = (
         lambda: frames.status_frame([]),
     ),
     Frame("offers", "Offers", "A row for each offer.", ("avail",), lambda: frames.offers_frame([])),
+    Frame("gpus", "GPU types", "A row for each GPU type.", ("gpus",), lambda: frames.gpus_frame([])),
     Frame(
         "alerts",
         "Alerts",

@@ -35,6 +35,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "show": ("%pods show train", "status       ready", "%pods show nobody", "NotFound"),
     "status": ("%pods status train", "ACTIVE", "%pods status nobody", "NotFound"),
     "avail": ("%pods avail --gpu L4_24GB", "cheapest first", "%pods avail --gpu NOPE", "InvalidRequest"),
+    "gpus": ("%pods gpus", "cheapest GPU first", "%pods gpus --gpu NOPE", "InvalidRequest"),
     "alert": ("%pods alert", "0 alerts", "%pods alert --off nobody", "NotFound"),
     "launcher": ("%pods launcher", "launcher", "%pods launcher --cell", "InvalidRequest"),
     "watch": ("%pods watch", "train", "%pods watch nobody", "NotFound"),

@@ -41,6 +41,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "show": ["show train", "show nobody"],
     "status": ["status train", "status"],
     "avail": ["avail --gpu L4_24GB", "avail --gpu H100"],
+    "gpus": ["gpus", "gpus --gpu $WANDB_API_KEY"],
     "alert": ["alert", "alert --off $WANDB_API_KEY"],
     "launcher": ["launcher", "launcher --cell"],
     "watch": ["watch train --timeout 1s"],

@@ -16,6 +16,7 @@ _CALLS = {
     "env": "get_pod('{pod}').compare_packages()",
     "connect --sandbox": "connect(sandbox=True)",
     "avail --spot": "list_offers(spot=True)",
+    "gpus": "list_gpus()",
     "alert": "list_alerts()",
     "alert --off": "end_alert('{pod}')",
 }

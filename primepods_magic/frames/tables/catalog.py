@@ -14,7 +14,7 @@ from .files import FILES
 from .guards import ALERTS, ENDINGS, GUARDS, SIGNALS
 from .history import HISTORY
 from .local import CACHE, CHECKS, JOBS, KERNELS
-from .offers import OFFERS
+from .offers import GPUS, OFFERS
 from .packages import PACKAGES
 from .pods import PODS, REMOVED, STATUS
 from .schema import Column, pick
@@ -35,6 +35,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "prices": PRICES,
     "spot": SPOT,
     "offers": OFFERS,
+    "gpus": GPUS,
     "disks": DISKS,
     "disk_offers": DISK_OFFERS,
     "deleted_disks": DELETED_DISKS,
@@ -64,6 +65,8 @@ SHOWN: Mapping[str, str] = {
     "removed": "name outcome billed_usd duration | id",
     "offers": "gpu gpu_count price_hr price_gpu_hr stock provider | cloud_id region is_spot vcpus memory_gb "
     "disk_gb country data_center socket security usd_gb_vram",
+    "gpus": "gpu gpu_memory_gb cheapest_usd_gpu_hr cheapest_provider offers | usd_gb_vram gpu_counts "
+    "providers",
     "history": "name gpu gpu_count billed_usd duration | price_usd_hr terminated_at provider gpu_hours "
     "created_at provisioned_by remarks",
     "wallets": "wallet balance_usd burn_usd_hr hours_left today_usd month_usd pods disks",

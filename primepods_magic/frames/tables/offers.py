@@ -1,18 +1,19 @@
-"""Frame of offers, the machines that can be rented."""
+"""Frames of offers, the machines that can be rented, and of their GPU types."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pandas as pd
 
 from primepods_magic.api.models import Offer
 from primepods_magic.pods.offers import usd_gb_vram
-from primepods_magic.pods.requirements import read_vram_gb
+from primepods_magic.pods.requirements import read_total_vram_gb, read_vram_gb
 
 from .schema import Column, build
 
-__all__ = ["OFFERS", "offers_frame"]
+__all__ = ["GPUS", "OFFERS", "gpus_frame", "offers_frame"]
 
 
 def offers_frame(offers: Iterable[Offer]) -> pd.DataFrame:
@@ -27,6 +28,24 @@ def offers_frame(offers: Iterable[Offer]) -> pd.DataFrame:
     [{'price_hr': 4.68, 'price_gpu_hr': 2.34, 'gpu_memory_gb': 80.0}]
     """
     return build(OFFERS, offers)
+
+
+def gpus_frame(offers: Iterable[Offer]) -> pd.DataFrame:
+    """Build a frame of the GPU types of offers, cheapest GPU first; those that none can be rented of last.
+
+    Only on-demand offers that are in stock and have a price in USD count.
+
+    >>> offers = [Offer(gpu_type="L4_24GB", gpu_count=count, provider="vultr", prices={"onDemand": price})
+    ...     for count, price in ((1, 0.6), (2, 1.0))]
+    >>> gpus_frame(offers)[["gpu", "cheapest_usd_gpu_hr", "offers"]].to_dict("records")
+    [{'gpu': 'L4_24GB', 'cheapest_usd_gpu_hr': 0.5, 'offers': 2}]
+    """
+    by_type: dict[str, list[Offer]] = {}
+    for offer in offers:
+        if offer.gpu_type:
+            by_type.setdefault(offer.gpu_type, []).append(offer)
+    rows = [_summarize_type(gpu_type, alike) for gpu_type, alike in by_type.items()]
+    return build(GPUS, sorted(rows, key=lambda row: (row.price is None, row.price or 0.0, row.gpu)))
 
 
 def _compute_price_gpu_hr(offer: Offer) -> float | None:
@@ -120,4 +139,58 @@ OFFERS: tuple[Column[Offer], ...] = (
     *_build_range_columns("shared_disk", "shared_disk", "_gb", "shared disk in GB"),
     *_build_range_columns("memory", "memory", "_gb", "memory in GB"),
     *_build_range_columns("vcpu", "vcpus", "", "vCPUs"),
+)
+
+
+@dataclass(frozen=True)
+class _GpuType:
+    """A GPU type, with the rentable offers of it."""
+
+    gpu: str
+    memory_gb: float | None
+    price: float | None
+    cheapest: Offer | None
+    offers: tuple[Offer, ...]
+
+
+def _summarize_type(gpu_type: str, alike: list[Offer]) -> _GpuType:
+    rentable = [(price, offer) for offer in alike if (price := _read_usd_gpu_hr(offer)) is not None]
+    price, cheapest = min(rentable, key=lambda pair: pair[0], default=(None, None))
+    totals = [(read_total_vram_gb(offer), offer.gpu_count) for offer in alike]
+    memory_gb = min((total_gb / count for total_gb, count in totals if total_gb and count), default=None)
+    return _GpuType(gpu_type, memory_gb, price, cheapest, tuple(offer for _, offer in rentable))
+
+
+def _read_usd_gpu_hr(offer: Offer) -> float | None:
+    """Return USD per GPU and hour of an offer that can be rented now on demand, or None."""
+    may_be_spot = offer.is_spot or offer.unread_spot is not None
+    if may_be_spot or not offer.in_stock or not offer.is_in_usd or not offer.gpu_count:
+        return None
+    return None if offer.price_hr is None else offer.price_hr / offer.gpu_count
+
+
+def _compute_usd_gb_vram(row: _GpuType) -> float | None:
+    return min(filter(None, map(usd_gb_vram, row.offers)), default=None)
+
+
+def _join_providers(row: _GpuType) -> str | None:
+    return ", ".join(sorted({offer.provider for offer in row.offers if offer.provider})) or None
+
+
+def _join_counts(row: _GpuType) -> str | None:
+    return ", ".join(map(str, sorted({offer.gpu_count for offer in row.offers if offer.gpu_count}))) or None
+
+
+_MEMORY_DOC = "memory of each GPU in GB; if the GPU type does not say it, it has at least this"
+GPUS: tuple[Column[_GpuType], ...] = (
+    Column("gpu", "string"),
+    Column("gpu_memory_gb", "Float64", "memory_gb", _MEMORY_DOC, "number"),
+    Column("cheapest_usd_gpu_hr", "Float64", "price"),
+    Column("cheapest_provider", "string", "cheapest.provider"),
+    Column(
+        "offers", "Int64", lambda row: len(row.offers), "number of offers that can be rented now", "number"
+    ),
+    Column("gpu_counts", "string", _join_counts, "numbers of GPUs that one offer has"),
+    Column("usd_gb_vram", "Float64", _compute_usd_gb_vram, format="unit_price"),
+    Column("providers", "string", _join_providers, "providers that have it now", max_length=60),
 )

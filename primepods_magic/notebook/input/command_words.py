@@ -9,7 +9,8 @@ __all__ = ["CREATE_WORDS", "describe_unknown", "find_command", "split_command"]
 _OTHER_NAMES = {
     "ls": "list ps pods instances",
     "show": "info describe inspect",
-    "avail": "availability available offers offer search find gpus gpu price prices pricing",
+    "avail": "availability available offers offer search find price prices pricing",
+    "gpus": "gpu gpu-types gpu_types",
     "rm": "terminate delete del remove kill end destroy",
     "logs": "log tail",
     "wallet": "balance billing credits credit",
