@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +24,7 @@ from primepods_magic.api.errors import (
     OutOfStock,
     PodsError,
     RateLimited,
+    WaitInterrupted,
 )
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
@@ -232,6 +236,111 @@ def test_what_the_service_says_of_a_disk_in_a_strange_way_deletes_nothing(
     assert list_live(sandbox, "corpus")
 
 
+@pytest.mark.parametrize("changes", [{"name": "prefix-corpus"}, {"name": "my very long cor", "size": 101}])
+def test_a_new_disk_of_another_name_may_be_the_one_that_was_lost(
+    connection: Connection, sandbox: SandboxControl, through: Through, changes: dict[str, Any]
+) -> None:
+    name = "my very long corpus"
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "POST":
+            raise httpx.ReadError("lost")
+        if request.url.path.rstrip("/").endswith("/v1/disks"):
+            body = response.json()
+            body["data"] = [{**disk, **(changes if disk["name"] == name else {})} for disk in body["data"]]
+            return httpx.Response(200, json=body, request=request)
+        return response
+
+    strange = through(Changing(change))
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match=r"the new disk '.*' \(.*\), which may be it and is billed"):
+            make(strange, name, settle_s=0)
+    assert len(list_live(sandbox, name)) == 1
+    # What another create here has made is not it.
+    make(connection, "other")
+
+
+def test_two_lost_creates_with_names_cut_alike_are_two_disks(
+    connection: Connection, through: Through
+) -> None:
+    def cut(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "POST":
+            raise httpx.ReadError("lost")
+        if request.url.path.rstrip("/").endswith("/v1/disks"):
+            body = response.json()
+            body["data"] = [{**disk, "name": disk["name"][:20]} for disk in body["data"]]
+            return httpx.Response(200, json=body, request=request)
+        return response
+
+    cutting = through(Changing(cut))
+    first, second = (make(cutting, f"training data number {number}") for number in (1, 2))
+    assert first.id != second.id
+
+
+def test_a_record_that_cannot_be_read_and_a_clock_that_jumps_make_no_second_disk(
+    connection: Connection, sandbox: SandboxControl, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(connection)
+    (record,) = (home / ".local/state/primepods_magic/disks").iterdir()
+    content = record.read_text()
+    record.write_text("{")
+    rename_disk("corpus", "texts", connection=connection)
+    record.write_text("{")
+    with pytest.raises(LaunchRefused, match=r"cannot be read\. That disk may exist and be billed"):
+        make(connection)
+    lost = json.loads(content) | {"disk_id": None, "known_ids": [], "noted_at_s": time.time() - 9999}
+    record.write_text(json.dumps(lost))
+    (disk,) = list_live(sandbox, "texts")
+    with pytest.raises(OutcomeUnknown, match="new disk 'texts'"):
+        make(connection, settle_s=0)
+    assert [each["id"] for each in list_live(sandbox, "texts")] == [disk["id"]]
+    assert not list_live(sandbox, "corpus")
+
+
+def test_disks_of_others_are_not_deleted_in_passing(connection: Connection, through: Through) -> None:
+    first, second = make(connection), make(connection, "texts")
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        assert request.method == "GET", "nothing is asked to be deleted"
+        body = response.json()
+        if request.url.path.rstrip("/").endswith("/v1/disks"):
+            body["data"] = [
+                {**disk, **({"userId": "cmb7someoneelse"} if disk["name"] == "texts" else {})}
+                for disk in body["data"]
+            ]
+        return httpx.Response(200, json=body, request=request)
+
+    live = through(Changing(change), live=True)
+    ids = [str(first.id), str(second.id)]
+    with pytest.raises(InvalidRequest, match=rf"not known to be yours: {second.id}\. Nothing was deleted"):
+        delete_disks(ids, yes=True, connection=live)
+    asked: list[str] = []
+    with pytest.raises(InvalidRequest, match="not confirmed"):
+        delete_disks(ids, confirm=lambda text: bool(asked.append(text)), connection=live)
+    assert f"Not known to be yours: {second.id}" in asked[0]
+    for wrong in ("corpus", None, [], [None], [5]):
+        with pytest.raises(InvalidRequest, match="not a list of names or ids"):
+            delete_disks(wrong, yes=True, connection=connection)  # type: ignore[arg-type]
+
+
+def test_what_is_told_hides_no_disk_and_ctrl_c_is_one_sentence(
+    connection: Connection, through: Through
+) -> None:
+    def fail(_: str) -> None:
+        raise RuntimeError
+
+    make(connection)
+    assert make(connection, tell=fail).name == "corpus"
+
+    def interrupt(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "PATCH":
+            raise KeyboardInterrupt
+        return response
+
+    with pytest.raises(WaitInterrupted, match="may have been renamed"):
+        rename_disk("corpus", "texts", connection=through(Changing(interrupt)))
+
+
 def test_a_disk_that_is_gone_can_be_created_again(connection: Connection, sandbox: SandboxControl) -> None:
     first = make(connection)
     sandbox.advance(60)
@@ -267,6 +376,10 @@ def test_another_disk_of_the_name_is_not_taken_for_it(connection: Connection) ->
     [
         ({"name": " x"}, InvalidRequest, "no spaces around it"),
         ({"name": "x" * 256}, InvalidRequest, "1 to 255 characters"),
+        ({"name": 5}, InvalidRequest, "is a text"),
+        ({"name": "a\ud800"}, InvalidRequest, "1 to 255 characters"),
+        ({"country": 5}, InvalidRequest, "'country' must be a name"),
+        ({"settle_s": float("nan")}, InvalidRequest, "'settle_s' must be"),
         ({"size_gb": 0}, InvalidRequest, "size_gb"),
         ({"size_gb": True}, InvalidRequest, "size_gb"),
         ({"size_gb": 999_999}, InvalidRequest, "No place takes a disk of 999,999 GB: at most"),

@@ -39,7 +39,7 @@ _FLAGS = {
     "create": ("size", *_PLACE, "max_price", "wait", "yes"),
     "show": (),
     "rename": (),
-    "rm": ("yes",),
+    "rm": ("yes", "others"),
     "watch": (),
 }
 _USES = {
@@ -67,6 +67,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait until the disk can be attached")
     add_timeout(parser)
     add_yes(parser)
+    parser.add_argument(
+        "--others", action="store_true", help="with -y, also delete several disks not known to be yours"
+    )
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
@@ -86,7 +89,7 @@ def _check_words(args: Namespace) -> None:
     from primepods_magic.api.errors import InvalidRequest
 
     accepted = _FLAGS[args.action]
-    given = ("size", *_PLACE, "max_price", "wait", "yes")
+    given = ("size", *_PLACE, "max_price", "wait", "yes", "others")
     wrong = [name for name in given if getattr(args, name) not in (None, False) and name not in accepted]
     if wrong:
         flag = "-y" if wrong[0] == "yes" else f"--{wrong[0].replace('_', '-')}"
@@ -149,7 +152,11 @@ def _delete(magics: PodsMagics, args: Namespace) -> Any:
 
     connection = magics.connection
     removals = delete_disks(
-        args.disks, yes=args.yes, confirm=partial(confirm, magics.shell), connection=connection
+        args.disks,
+        yes=args.yes,
+        others=args.others,
+        confirm=partial(confirm, magics.shell),
+        connection=connection,
     )
     left = sum(removal.outcome != DELETED for removal in removals)
     parts = [f"{left} not known to be gone"] if left else []

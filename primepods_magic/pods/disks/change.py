@@ -17,7 +17,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
-from primepods_magic.api.validation.bounds import check_flags, check_seconds
+from primepods_magic.api.validation.bounds import check_flags, check_kind, check_seconds
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
 from primepods_magic.pods.support.name_matching import fold_name
@@ -71,7 +71,9 @@ def rename_disk(disk: str, name: str, *, connection: Connection | None = None) -
     'corpus'
     """
     connection = choose_connection(connection)
-    if not isinstance(name, str) or not fold_name(name) or len(name) > 255 or name != name.strip():
+    check_kind("disk", disk, is_right=isinstance(disk, str), form="a name or an id")
+    is_plain = isinstance(name, str) and name.encode("utf-8", "replace").decode() == name == name.strip()
+    if disk is None or not is_plain or not fold_name(name) or len(name) > 255:
         raise InvalidRequest(
             "The new name has 1 to 255 characters, and no spaces around it. Nothing was done"
         )
@@ -87,8 +89,12 @@ def rename_disk(disk: str, name: str, *, connection: Connection | None = None) -
     except PodsError as error:
         # The response may be what failed.
         failure = error
+    except KeyboardInterrupt:
+        raise _describe_rename_interrupt(found) from None
     try:
         renamed = connection.client.get_disk(disk_id)
+    except KeyboardInterrupt:
+        raise _describe_rename_interrupt(found) from None
     except PodsError as error:
         raise OutcomeUnknown(
             f"Could not determine whether '{sanitize(found.name)}' was renamed ({failure or error}). Its "
@@ -103,11 +109,19 @@ def rename_disk(disk: str, name: str, *, connection: Connection | None = None) -
     raise PodsError(f"The service accepted the new name, but still calls the disk '{sanitize(renamed.name)}'")
 
 
+def _describe_rename_interrupt(disk: Disk) -> WaitInterrupted:
+    return WaitInterrupted(
+        f"Interrupted. '{sanitize(disk.name)}' may have been renamed. Its data and its price stay as they "
+        "are. '%pods disks' shows its name"
+    )
+
+
 @shorten_tracebacks
 def delete_disks(
     disks: Iterable[str],
     *,
     yes: bool = False,
+    others: bool = False,
     confirm: Callable[[str], bool] | None = None,
     connection: Connection | None = None,
     timeout_s: float = _TIMEOUT_S,
@@ -120,6 +134,8 @@ def delete_disks(
         Their exact names or ids.
     yes : bool
         Agree in advance.
+    others : bool
+        With `yes`, also delete several disks that are not known to be mine.
     confirm : callable, optional
         Asks a person a question; by default no one is asked.
     connection : Connection, optional
@@ -139,13 +155,24 @@ def delete_disks(
     >>> [removal.outcome for removal in delete_disks(["datasets"], yes=True)]  # doctest: +SKIP
     ['deleted']
     """
-    check_flags(yes=yes)
+    check_flags(yes=yes, others=others)
     check_seconds("timeout_s", timeout_s)
+    # The letters of a text would be names, too.
+    texts = [] if isinstance(disks, str) or not isinstance(disks, Iterable) else list(disks)
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise InvalidRequest("disks: not a list of names or ids. Nothing was deleted")
     connection = choose_connection(connection)
-    found = find_disks(connection, disks, to_change=True)
+    found = find_disks(connection, texts, to_change=True)
     _refuse_attached(connection, found)
     names = join_sanitized(f"{disk.name} ({disk.size or 0:g} GB)" for disk in found)
+    theirs = join_sanitized(disk.id for disk in found if not _is_mine(connection, disk))
+    if yes and theirs and len(found) > 1 and not (others or connection.is_sandbox):
+        raise InvalidRequest(
+            f"These disks are not known to be yours: {theirs}. Nothing was deleted. Add '--others' to -y (in "
+            "Python: others=True) to delete them too, or delete one by its id"
+        )
     question = f"Delete {names} and everything on {'it' if len(found) == 1 else 'them'}?"
+    question += f" Not known to be yours: {theirs}." if theirs else ""
     is_agreed = yes or connection.is_sandbox or not found
     # Any text is true, also "n": only True itself agrees.
     if not is_agreed and (confirm is None or confirm(question) is not True):
@@ -168,6 +195,10 @@ def delete_disks(
         if outcomes[str(disk.id)] == DELETED:
             DiskJournal(connection, str(disk.name), disk.team_id).clear()
     return [DiskRemoval(disk.name, disk.id, disk.size, outcomes[str(disk.id)]) for disk in found]
+
+
+def _is_mine(connection: Connection, disk: Disk) -> bool:
+    return None not in (connection.user_id, disk.user_id) and connection.is_my_id(disk.user_id)
 
 
 def _refuse_attached(connection: Connection, disks: Iterable[Disk]) -> None:

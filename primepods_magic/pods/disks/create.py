@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
 
 from primepods_magic.api.disks import Disk, DiskOffer
 from primepods_magic.api.errors import (
@@ -12,34 +12,39 @@ from primepods_magic.api.errors import (
     InvalidRequest,
     LaunchRefused,
     NameInUse,
-    NotFound,
     OutcomeUnknown,
     PodsError,
     RateLimited,
+    WaitInterrupted,
 )
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import as_word, join_sanitized, sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
-from primepods_magic.api.validation.bounds import check_count, check_flags, check_kind, check_price
+from primepods_magic.api.validation.bounds import (
+    check_count,
+    check_flags,
+    check_kind,
+    check_price,
+    check_seconds,
+)
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
-from primepods_magic.pods.support.name_matching import fold_name, has_changed, is_same_payer
+from primepods_magic.pods.support.name_matching import fold_name, has_changed
 from primepods_magic.pods.support.notices import note
 from primepods_magic.pods.watching.backoff import BELIEVED_S, SETTLE_S
 
 from .find import list_named
 from .journal import DiskJournal, DiskRecord, hold_disk_name
 from .offers import DiskPlace, choose_disk_offer, describe_rate, price_disk_usd_hr
+from .search import search_disk
 
 __all__ = ["create_disk"]
 
 _MAX_NAME_CHARS = 255
 _MAX_GB = 1_000_000
-_SKEW = timedelta(minutes=5)
 # Some services act on a create that they then call too much.
 _RATE_LIMIT_SETTLE_S = 10.0
 _ROUNDING = 1 + 1e-6
-_SHORTEST_CUT = 12
 
 
 @shorten_tracebacks
@@ -103,16 +108,30 @@ def create_disk(
     <PodStatus.PROVISIONING: 'PROVISIONING'>
     """
     name, size_gb = _check_order(name, size_gb)
+    place = DiskPlace(provider, country, region, data_center)
+    for field, value in vars(place).items():
+        check_kind(field, value, is_right=isinstance(value, str), form="a name")
     check_flags(yes=yes)
     check_price("max_price_usd_hr", max_price_usd_hr)
-    connection, tell = choose_connection(connection), tell or note
-    place = DiskPlace(provider, country, region, data_center)
+    check_seconds("settle_s", settle_s, may_be_zero=True)
+    connection = choose_connection(connection)
+
+    def say(text: str) -> None:
+        # A closed stream must not hide a disk that is billed.
+        with suppress(Exception):
+            (tell or note)(text)
+
     with hold_disk_name(connection, name) as journal:
-        existing = _find_existing(connection, journal, name, settle_s)
+        if not journal.is_locked:
+            say("Creates cannot be locked on this computer, so do not run this twice at the same time")
+        try:
+            existing = _find_existing(connection, journal, name, settle_s)
+        except KeyboardInterrupt:
+            raise _describe_interrupt(name, journal) from None
         if existing is not None:
             _compare_disk(existing, size_gb, place)
             rate = describe_rate(existing.price_hr)
-            tell(f"The disk '{sanitize(name)}' exists already, and is billed {rate}")
+            say(f"The disk '{sanitize(name)}' exists already, and is billed {rate}")
             return existing
         offer = choose_disk_offer(connection, place, size_gb)
         usd_hr = price_disk_usd_hr(offer, size_gb)
@@ -128,16 +147,27 @@ def create_disk(
             ) from None
     agreed_usd_hr = max_price_usd_hr if max_price_usd_hr is not None else usd_hr
     if None not in (disk.price_hr, agreed_usd_hr) and disk.price_hr > agreed_usd_hr * _ROUNDING:  # type: ignore[operator]
-        tell(
+        say(
             f"The disk '{sanitize(name)}' costs {format_usd_hr(disk.price_hr)}, and not "
             f"{format_usd_hr(agreed_usd_hr)}. '%pods disks rm {as_word(disk.id)}' deletes it"
         )
     return disk
 
 
+def _describe_interrupt(name: str, journal: DiskJournal) -> PodsError:
+    if journal.read() is None:
+        return WaitInterrupted(f"Interrupted. The disk '{sanitize(name)}' was not created")
+    return OutcomeUnknown(
+        f"Interrupted while an earlier disk '{sanitize(name)}' was looked for. It may exist and be billed. "
+        "Nothing was created now. Run this again to look for it"
+    )
+
+
 def _check_order(name: str, size_gb: int) -> tuple[str, int]:
-    check_kind("name", name, is_right=isinstance(name, str), form="a name")
-    if not fold_name(name) or len(name) > _MAX_NAME_CHARS or name != name.strip():
+    if not isinstance(name, str):
+        raise InvalidRequest("The name of a disk is a text. Nothing was created")
+    is_plain = name.encode("utf-8", "replace").decode() == name == name.strip()
+    if not is_plain or not fold_name(name) or len(name) > _MAX_NAME_CHARS:
         raise InvalidRequest(
             f"The name of a disk has 1 to {_MAX_NAME_CHARS} characters, and no spaces around it. "
             "Nothing was created"
@@ -165,8 +195,9 @@ def _find_existing(connection: Connection, journal: DiskJournal, name: str, sett
         return named[0]
     if record is None:
         return None
-    age_s = max(0.0, time.time() - record.noted_at_s)
-    found = _search_disk(connection, record, max(0.0, settle_s - age_s))
+    # One of the two clocks may have jumped.
+    age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
+    found = search_disk(connection, journal, record, max(0.0, settle_s - age_s))
     if found is not None and _has_name(found, record):
         journal.note_disk(record, found, is_seen=True)
         return found
@@ -282,13 +313,12 @@ def _send_create(
         # A proxy may have sent it twice, of which one was acted on: one look.
         failure, settle_s = error, 0.0
     try:
-        found = _search_disk(connection, record, settle_s)
+        found = search_disk(connection, journal, record, settle_s)
     except OutcomeUnknown:
         if not isinstance(failure, OutcomeUnknown):
             raise failure from None
         raise
     if found is not None:
-        journal.note_disk(record, found, is_seen=True)
         return found
     if not isinstance(failure, OutcomeUnknown):
         if not isinstance(failure, RateLimited):
@@ -301,50 +331,4 @@ def _send_create(
         status_code=failure.status_code,
         request_id=failure.request_id,
         detail=failure.detail,
-    )
-
-
-def _search_disk(connection: Connection, record: DiskRecord, settle_s: float) -> Disk | None:
-    """Poll the list for the disk of a create, at least once; raise OutcomeUnknown if it cannot be read."""
-    clock = connection.clock
-    deadline = clock.monotonic() + settle_s
-    while True:
-        is_last = clock.monotonic() >= deadline
-        try:
-            found = _find_created(connection, record)
-            if found is not None or is_last:
-                return found if found is not None and found.is_live else None
-        except PodsError as error:
-            if is_last:
-                raise OutcomeUnknown(
-                    f"Could not determine whether the disk '{sanitize(record.name)}' exists: the search "
-                    f"failed ({error}). It may exist and be billed. Run this again to look again"
-                ) from None
-        clock.sleep(connection.interval_s())
-
-
-def _find_created(connection: Connection, record: DiskRecord) -> Disk | None:
-    """Return the disk of a create, by its id if that is known: lists lag, and may call it something else."""
-    disks = connection.client.list_disks()
-    if record.disk_id is None:
-        return next((disk for disk in disks if _is_created(connection, disk, record)), None)
-    try:
-        return connection.client.get_disk(record.disk_id)
-    except NotFound:
-        return next((disk for disk in disks if disk.id == record.disk_id), None)
-
-
-def _is_created(connection: Connection, disk: Disk, record: DiskRecord) -> bool:
-    """Return whether a disk is the one that a create has made; services trim and cut names."""
-    wanted, has = fold_name(record.name), fold_name(disk.name)
-    is_named = has == wanted or (len(has) >= _SHORTEST_CUT and wanted.startswith(has))
-    is_older = disk.created_at is not None and disk.created_at < record.sent_at - _SKEW
-    return (
-        disk.id not in record.known_ids
-        and is_named
-        and not is_older
-        and disk.is_live
-        and is_same_payer(disk.team_id, connection.settings.team_id)
-        and connection.may_be_mine(disk)
-        and not has_changed(disk.size, record.size_gb)
     )

@@ -6,6 +6,7 @@ disk instead of making a second one.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -51,7 +52,10 @@ class DiskRecord(BaseModel):
 class DiskJournal:
     """The record of one name of an account and a team; only the holder of the name's lock writes it."""
 
-    def __init__(self, connection: Connection, name: str, team_id: str | None) -> None:
+    def __init__(
+        self, connection: Connection, name: str, team_id: str | None, *, is_locked: bool = True
+    ) -> None:
+        self.is_locked = is_locked
         parts = (fold_name(name), f"{connection.account}\0{fold_letters(team_id)}")
         marks = (sha256(text.encode("utf-8", "replace")).hexdigest()[:24] for text in parts)
         state = find_folder("state")
@@ -59,11 +63,16 @@ class DiskJournal:
         self._name = sanitize(name)
 
     def read(self) -> DiskRecord | None:
-        """Return the record, or None if there is none that can be read."""
-        try:
-            return DiskRecord.model_validate_json(read_plain_file(self._path)) if self._path else None
-        except (OSError, ValidationError):
+        """Return the record, or None if there is none; raise LaunchRefused if it cannot be read."""
+        if self._path is None or not os.path.lexists(self._path):
             return None
+        try:
+            return DiskRecord.model_validate_json(read_plain_file(self._path))
+        except (OSError, ValidationError):
+            raise LaunchRefused(
+                f"The record of an earlier create of the disk '{self._name}' cannot be read. That disk may "
+                f"exist and be billed. Nothing was created now. See '%pods disks', then delete {self._path}"
+            ) from None
 
     def write(self, record: DiskRecord) -> None:
         """Store the record; raise LaunchRefused if that fails."""
@@ -85,6 +94,16 @@ class DiskJournal:
         with suppress(LaunchRefused):
             self.write(record.model_copy(update=update))
 
+    def read_other_ids(self) -> set[str | None]:
+        """Return the ids of the disks of all other names on this computer."""
+        folder = self._path.parent if self._path else None
+        found: set[str | None] = set()
+        for path in folder.glob("*.json") if folder and folder.is_dir() else ():
+            with suppress(OSError, ValidationError):
+                if path != self._path:
+                    found.add(DiskRecord.model_validate_json(read_plain_file(path)).disk_id)
+        return found
+
     def clear(self) -> None:
         """Remove the record: nothing was created."""
         if self._path is not None:
@@ -98,5 +117,5 @@ def hold_disk_name(
 ) -> Iterator[DiskJournal]:
     """Hold the name of a disk during its create, among all kernels on this computer."""
     # No pod has this name. Services change the case of names.
-    with launching(connection, f"\0disk {fold_name(name)}", on_wait=on_wait):
-        yield DiskJournal(connection, name, connection.settings.team_id)
+    with launching(connection, f"\0disk {fold_name(name)}", on_wait=on_wait) as is_held:
+        yield DiskJournal(connection, name, connection.settings.team_id, is_locked=is_held)
