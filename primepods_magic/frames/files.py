@@ -25,7 +25,7 @@ from primepods_magic.frames.tables.schema import STRING, TIME
 from .excel import write_excel
 from .focus_text import spell_focus
 
-__all__ = ["load_frame", "save_frame", "write_csv"]
+__all__ = ["load_frame", "save_frame"]
 
 T = TypeVar("T")
 
@@ -199,8 +199,7 @@ def _choose_format(path: Path, formats: Mapping[str, T]) -> T:
     return formats[ending]
 
 
-def write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
-    """Write a frame as CSV, from which `load_frame` restores it."""
+def _write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
     frame = spell_focus(frame)
     texts = frame.select_dtypes("string")
     # An unquoted carriage return ends a row, and pandas does not quote it by itself.
@@ -230,7 +229,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-_WRITERS = {".csv": write_csv, ".parquet": _write_parquet, ".xlsx": write_excel}
+_WRITERS = {".csv": _write_csv, ".parquet": _write_parquet, ".xlsx": write_excel}
 _READERS = {".csv": _read_csv, ".parquet": _read_parquet}
 
 

@@ -9,8 +9,6 @@ import pytest
 
 from primepods_magic import get_pod
 from primepods_magic.api.errors import CommandFailed, InvalidRequest
-from primepods_magic.notebook.script import main
-from primepods_magic.pods.connection.current import connect
 from tests.pods.test_machines import disconnected as disconnected
 from tests.pods.test_machines import machines as machines
 from tests.pods.test_machines import start_pod
@@ -70,15 +68,3 @@ def test_says_where_the_command_goes(shell: Any, words: str) -> None:
 def test_help_explains_it(shell: Any) -> None:
     shell.run("%pods exec -h")
     assert "Everything after ' -- ' goes to the pod's shell as is" in shell.output.text
-
-
-def test_in_a_script_the_output_is_on_stdout_and_the_code_is_that_of_the_command(
-    machines: SandboxControl, capsys: pytest.CaptureFixture[str]
-) -> None:
-    connect(sandbox=True)
-    start_pod(machines)
-    assert main(["exec", "train", "--", "echo", "$HOME;", "it's"]) == 0
-    assert capsys.readouterr().out == "$HOME; it's\n"
-    connect(sandbox=True)
-    assert main(["exec", "train", "--", "echo out; exit 7"]) == 7
-    assert capsys.readouterr().out == "out\n"
