@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from primepods_magic.frames.tables.schema import STRING, TIME
 from .excel import write_excel
 from .focus_text import spell_focus
 
-__all__ = ["load_frame", "save_frame"]
+__all__ = ["format_csv", "load_frame", "save_frame"]
 
 T = TypeVar("T")
 
@@ -95,10 +96,7 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
             f"'{path}' cannot be written: each column needs its own name. The file was not changed"
         )
     frame = frame.set_axis(names, axis=1)
-    # Undocumented values may have several types in one column, which no file format holds.
-    loose = [name for name in names if frame[name].dtype == object or _is_plain_text(frame[name])]
-    if loose:
-        frame = frame.assign(**{name: _unify_types(frame[name]) for name in loose})
+    frame = _unify_columns(frame)
     if not os.path.isdir(target.parent):
         raise InvalidRequest(f"'{path}' cannot be written: the folder does not exist")
     try:
@@ -109,6 +107,13 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     except _UNSUITABLE as error:
         raise InvalidRequest(f"'{path}' cannot hold this frame: {_describe_reason(error)}") from None
     return target
+
+
+def format_csv(frame: pd.DataFrame) -> str:
+    """Return a frame as the text of the CSV file that `save_frame` writes."""
+    file = io.BytesIO()
+    _write_csv(_unify_columns(frame), file)
+    return file.getvalue().decode()
 
 
 def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
@@ -314,6 +319,13 @@ def _find_dtype(name: str) -> str | None:
 def _is_plain_text(column: pd.Series[Any]) -> bool:
     """Return whether a column has the default text dtype of pandas 3, which may hold lone surrogates."""
     return isinstance(column.dtype, pd.StringDtype) and column.dtype != STRING
+
+
+def _unify_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with one type in each column, as files hold it; undocumented values may have several."""
+    loose = [name for name in frame if frame[name].dtype == object or _is_plain_text(frame[name])]
+    unified: pd.DataFrame = frame.assign(**{str(name): _unify_types(frame[name]) for name in loose})
+    return unified
 
 
 def _unify_types(column: pd.Series[Any]) -> Any:

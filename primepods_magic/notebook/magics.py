@@ -26,6 +26,8 @@ from .shell.error_frames import without_values
 from .shell.interrupts import load_modules
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from primepods_magic.notebook.input.arguments import ArgumentParser
     from primepods_magic.notebook.input.expansion import ExpandedLine
     from primepods_magic.notebook.progress.live import ProgressDisplays
@@ -114,10 +116,10 @@ class PodsMagics(Magics):
         help="'auto' puts your ready pods into the kernel picker of Jupyter, as '%pods kernel' does.",
     ).tag(config=True)
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, **options: Any) -> None:
         self._displays: ProgressDisplays | None = None
         self.undo: list[Callable[[], object]] = []
-        super().__init__(shell)
+        super().__init__(shell, **options)
         self._apply_zone()
 
     @validate("max_price_usd_hr", "max_burn_usd_hr", "max_month_usd", "settle_s", "poll_interval_s")
@@ -194,7 +196,6 @@ class PodsMagics(Magics):
     def _run_command(self, line: ExpandedLine) -> Any:
         from primepods_magic.notebook.input.command_words import describe_unknown, find_command
         from primepods_magic.notebook.input.expansion import ExpandedLine, Several, Word
-        from primepods_magic.notebook.shell.output import say
 
         words = list(line.words)
         first = words[0] if words else Word("")
@@ -203,7 +204,7 @@ class PodsMagics(Magics):
                 f"'{first.shown}' is a list, not a command. Run '%pods -h' for the list of commands"
             )
         if not first.is_filled and first.typed in ("-h", "--help", "help"):
-            say(format_overview())
+            self.show_help(f"{format_overview()}\n")
             return None
         is_overview = not words or (first.typed.startswith("-") and not first.is_filled)
         name = "overview" if is_overview else find_command(first.text, COMMANDS)
@@ -283,13 +284,13 @@ class PodsMagics(Magics):
         from primepods_magic.notebook.shell.output import say
         from primepods_magic.pods.support.notices import redirect_warnings
 
-        command, parser = parser_of(name)
+        command, parser = self.find_command(name)
         if name == "create" and extra["cell"] is None:
             parser.prog = "%pod_create"
         try:
             args = parser.parse(line.words)
         except HelpWanted as wanted:
-            say(wanted, end="")
+            self.show_help(str(wanted))
             return None
         if args.out is not None:
             from primepods_magic.remote.values.remote_value import find_name_problem
@@ -297,6 +298,7 @@ class PodsMagics(Magics):
             problem = find_name_problem(args.out)
             if problem:
                 parser.error(f"{args.out!r} {problem} (-o NAME)")
+        self.prepare(name, args, extra)
         load_modules(*_COMMAND_MODULES)
         with redirect_warnings(lambda text: say(f"Warning: {text}")):
             result = command.run(self, args, **extra)
@@ -323,6 +325,19 @@ class PodsMagics(Magics):
         last_line = cells[-1].strip().rpartition("\n")[2] if cells else ""
         return last_line.lstrip("%").split() == [magic, *line.split()]
 
+    def find_command(self, name: str) -> tuple[Any, ArgumentParser]:
+        """Return the module of a command and its parser."""
+        return parser_of(name)
+
+    def show_help(self, text: str) -> None:
+        """Print a help text."""
+        from primepods_magic.notebook.shell.output import say
+
+        say(text, end="")
+
+    def prepare(self, name: str, args: Namespace, extra: dict[str, Any]) -> None:
+        """Do nothing; a front end may refuse arguments, or change what a command is called with."""
+
     def store(self, result: Any, out: str | None) -> None:
         """Store a result in the variable that ``-o`` names, if any."""
         if out:
@@ -333,8 +348,13 @@ _RUN_MODULES = ("primepods_magic.notebook.input.arguments", "primepods_magic.not
 _COMMAND_MODULES = ("primepods_magic.frames.rendering", "primepods_magic.pods.launching.launch")
 
 
-def parser_of(name: str) -> tuple[Any, ArgumentParser]:
-    """Return the module of a command and the parser of its words; loads nothing heavy."""
+def parser_of(
+    name: str, add_result: Callable[[ArgumentParser], None] | None = None
+) -> tuple[Any, ArgumentParser]:
+    """Return the module of a command and the parser of its words; loads nothing heavy.
+
+    ``add_result`` adds the option ``-o``, by default the one that names a variable.
+    """
     load_modules(f"{__package__}.commands.{name}")
     from primepods_magic.notebook.input.arguments import ArgumentParser, add_out
 
@@ -342,7 +362,7 @@ def parser_of(name: str) -> tuple[Any, ArgumentParser]:
     prog = {"create": "%%pod_create", "overview": "%pods", "pod": "%%pod"}.get(name, f"%pods {name}")
     parser = ArgumentParser(prog, description=command.__doc__)
     command.add_arguments(parser)
-    add_out(parser)
+    (add_result or add_out)(parser)
     return command, parser
 
 

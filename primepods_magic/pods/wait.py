@@ -24,7 +24,7 @@ from primepods_magic.pods.watching.watch import Watch
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.connection import Connection
 
-__all__ = ["DEFAULT_TIMEOUT_S", "Goal", "Waiting", "begin_waiting", "wait_for"]
+__all__ = ["DEFAULT_TIMEOUT_S", "Goal", "Waiting", "begin_waiting", "describe_stop", "wait_for"]
 
 T = TypeVar("T")
 
@@ -170,7 +170,7 @@ def _wait_for_goal(
             if poll >= min_poll and clock.pass_by(connection.interval_s()):
                 min_poll = connection.poller.look_soon()
     except KeyboardInterrupt:
-        raise _make_error(connection, WaitInterrupted, "Stopped waiting", snapshot) from None
+        raise describe_stop(connection, snapshot) from None
     failed = [pod for pod in snapshot.pods if not _has_reached(pod, goal)]
     if failed:
         raise PodFailed("; ".join(_describe_failure(pod) for pod in failed))
@@ -208,6 +208,11 @@ def _describe_unknown_words(snapshot: Snapshot) -> str:
         for word in pod.unknown_words
     ]
     return f" ({', '.join(words)}, which is not a known state)" if words else ""
+
+
+def describe_stop(connection: Connection, snapshot: Snapshot) -> PodsError:
+    """Return the error for Ctrl-C while pods were waited for."""
+    return _make_error(connection, WaitInterrupted, "Stopped waiting", snapshot)
 
 
 def _make_error(connection: Connection, error: type[PodsError], what: str, snapshot: Snapshot) -> PodsError:

@@ -13,6 +13,7 @@ import pytest
 
 from primepods_magic import Settings, connect, launch
 from primepods_magic.notebook.command_list import COMMANDS
+from primepods_magic.notebook.script.command_line import format_help
 from tests.documents import readme
 from tests.support.sandbox_control import KEY
 
@@ -47,6 +48,11 @@ def test_make_targets_that_a_page_names_exist(page: str) -> None:
 
 def test_the_readme_tells_of_every_command_and_of_no_other() -> None:
     assert set(re.findall(r"`%pods (\w+)", README)) == set(COMMANDS)
+
+
+def test_the_readme_and_the_help_give_the_same_exit_codes() -> None:
+    told = dict(re.findall(r"^\| (\d+) \| (.+) \|$", README, re.M))
+    assert told == dict(re.findall(r"^  (\d+) +(\w.+)$", format_help(), re.M))
 
 
 def test_every_picture_can_be_taken_again_by_one_command() -> None:

@@ -60,7 +60,7 @@ def metadata(built: Built) -> Message:
 
 def test_the_wheel_is_the_package_and_nothing_else(built: Built) -> None:
     info = {
-        f"{NAME}-{VERSION}.dist-info/{name}" for name in ("METADATA", "RECORD", "WHEEL")
+        f"{NAME}-{VERSION}.dist-info/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")
     }
     info.add(f"{NAME}-{VERSION}.dist-info/licenses/LICENSE")
     assert files_of_wheel(built.wheel) == files_of_checkout(NAME) | info

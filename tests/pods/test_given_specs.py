@@ -76,7 +76,7 @@ def test_every_form_is_checked(
 ) -> None:
     from primepods_magic.api.text import python_words
 
-    monkeypatch.setattr(python_words, "_speaks_magics", False)
+    monkeypatch.setattr(python_words, "_words", "python")
     with pytest.raises(InvalidRequest) as caught:
         launch(given, **fields)
     assert answer in str(caught.value)

@@ -1,10 +1,11 @@
-"""Messages in the words of the session: magics once they are loaded, plain Python in a script."""
+"""Messages in the words of the session: magics once they are loaded, else plain Python, or a shell's."""
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-__all__ = ["speak_magics", "use_python_words"]
+__all__ = ["speak_magics", "speak_shell", "use_python_words", "use_shell_words"]
 
 _CALLS = {
     "ls": "list_pods()",
@@ -28,13 +29,29 @@ _FLAGS = (
     (re.compile(r"--dry-run\b"), "dry_run=True"),
 )
 
-_speaks_magics = False
+_SHELL_WORDS = (
+    (re.compile(r" \(in Python: [^)]*\)"), ""),
+    # The process ends with the message.
+    (re.compile(r" The search for it goes on in the background\."), ""),
+    (re.compile(r"%pods connect (--sandbox|--live|--context \S+?)(?=['. ])"), r"primepods \1 COMMAND"),
+    (re.compile(r"%config PodsMagics\.(\w+)"), r"c.PodsMagics.\1"),
+    (re.compile(r"%?%pod_create\b"), "primepods create"),
+    (re.compile(r"(?<!%)%pods\b"), "primepods"),
+)
+
+_words: Literal["python", "magics", "shell"] = "python"
 
 
 def speak_magics(is_loaded: bool = True) -> None:
     """Choose the words of later messages; the extension does this when it is loaded and unloaded."""
-    global _speaks_magics
-    _speaks_magics = is_loaded
+    global _words
+    _words = "magics" if is_loaded else "python"
+
+
+def speak_shell() -> None:
+    """Choose the words of the command ``primepods`` for later messages."""
+    global _words
+    _words = "shell"
 
 
 def use_python_words(text: str) -> str:
@@ -43,11 +60,25 @@ def use_python_words(text: str) -> str:
     >>> use_python_words("Terminate it with '%pods rm train', or use '--new'")       # doctest: +SKIP
     "Terminate it with get_pod('train').terminate(), or use new=True"
     """
-    if _speaks_magics or ("%" not in text and "--" not in text):
+    if _words == "shell":
+        return use_shell_words(text)
+    if _words == "magics" or ("%" not in text and "--" not in text):
         return text
     text = _COMMAND.sub(_write_call, text)
     for flag, words in _FLAGS:
         text = flag.sub(words, text)
+    return text
+
+
+def use_shell_words(text: str) -> str:
+    """Return a text with ``primepods …`` for each magic in it, if that command is what runs.
+
+    >>> use_shell_words("Run '%pods rm train'")                               # doctest: +SKIP
+    "Run 'primepods rm train'"
+    """
+    if _words == "shell":
+        for magic, words in _SHELL_WORDS:
+            text = magic.sub(words, text)
     return text
 
 

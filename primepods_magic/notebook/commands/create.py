@@ -90,11 +90,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(
-    magics: PodsMagics, args: Namespace, cell: str | None, names: Mapping[str, Any], secrets: dict[str, str]
+    magics: PodsMagics,
+    args: Namespace,
+    cell: str | None,
+    names: Mapping[str, Any],
+    secrets: dict[str, str],
+    source: str = "cell",
 ) -> Any:
     """Return the pod, a list of several, or with ``--dry-run`` the request with secrets masked.
 
-    ``secrets`` has those of the line; those that the spec takes are added to it.
+    ``secrets`` has those of the line; those that the spec takes are added to it. ``source`` is what the body
+    or the flags are in.
     """
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.input.variables import Variables
@@ -104,7 +110,7 @@ def run(
 
     filled = frozenset(secrets)
     variables = Variables(names, secrets)
-    specs = [_apply_defaults(magics, spec) for spec in _read_specs(args, cell, variables, filled)]
+    specs = [_apply_defaults(magics, spec) for spec in _read_specs(args, cell, variables, filled, source)]
     for spec in specs:
         variables.spare(spec.pod_name)
     if args.new and args.replace:
@@ -143,17 +149,17 @@ def run(
 
 def _launch_plans(magics: PodsMagics, args: Namespace, plans: Sequence[LaunchPlan]) -> Sequence[Pod]:
     """Show plans and carry them out; a dry run returns no pods."""
+    from primepods_magic.api.errors import WaitInterrupted
     from primepods_magic.notebook.shell.kernel import has_front_end
     from primepods_magic.notebook.shell.prompt import confirm
     from primepods_magic.pods.launching.carry_out import carry_out
     from primepods_magic.pods.launching.existing import list_notices
 
     connection = magics.connection
-    for plan in plans:
-        say(f"{connection.label}: {_describe_plan(plan)}")
-    rates = [plan.quote.price_usd_hr for plan in plans if plan.quote]
-    if len(rates) > 1:
-        say(f"In total: {format_usd_hr(sum(rates))}, {format_usd(sum(rates) * 24)}/day")
+    try:
+        _show_plans(connection, plans)
+    except KeyboardInterrupt:
+        raise WaitInterrupted("Interrupted. Nothing was created") from None
     if args.dry_run:
         for notice in (text for plan in plans if plan.existing for text in list_notices(plan, plan.existing)):
             say(notice)
@@ -172,8 +178,16 @@ def _launch_plans(magics: PodsMagics, args: Namespace, plans: Sequence[LaunchPla
     )
 
 
+def _show_plans(connection: Connection, plans: Sequence[LaunchPlan]) -> None:
+    for plan in plans:
+        say(f"{connection.label}: {_describe_plan(plan)}")
+    rates = [plan.quote.price_usd_hr for plan in plans if plan.quote]
+    if len(rates) > 1:
+        say(f"In total: {format_usd_hr(sum(rates))}, {format_usd(sum(rates) * 24)}/day")
+
+
 def _read_specs(
-    args: Namespace, cell: str | None, variables: Variables, filled: Collection[str]
+    args: Namespace, cell: str | None, variables: Variables, filled: Collection[str], source: str
 ) -> list[PodSpec]:
     """Read the specs from the body or the flags, and name secrets that are written out in the cell."""
     from primepods_magic.api.errors import InvalidRequest
@@ -192,8 +206,8 @@ def _read_specs(
     if cell is not None:
         if given:
             named = ", ".join(flags[key] for key in given)
-            raise InvalidRequest(f"The cell has a body. Put {named} into the body. Nothing was sent")
-        specs = parse_specs(cell, variable=variables, first_line=2)
+            raise InvalidRequest(f"The {source} has a body. Put {named} into the body. Nothing was sent")
+        specs = parse_specs(cell, variable=variables, first_line=2 if source == "cell" else 1)
         written_out = find_plaintext_secrets(cell)
     else:
         pairs = given.get("env") or []
@@ -205,7 +219,7 @@ def _read_specs(
         written_out = [key for key, value in pairs if value not in filled and is_written_out(key, value)]
     for name in written_out:
         say(
-            f"The value of '{sanitize(name)}' is in this cell and will be saved with it. Use "
+            f"The value of '{sanitize(name)}' is in this {source} and will be saved with it. Use "
             f"${{{sanitize(name)}}} to keep it out"
         )
     return specs

@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Return the logs; logs that were followed have been shown, and are returned only for ``-o``."""
-    from primepods_magic.notebook.shell.output import say
+    from primepods_magic.notebook.shell.output import say_result
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.logs import follow_logs
     from primepods_magic.pods.pod import LogText, Pod
@@ -43,7 +43,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
     def show(line: str) -> None:
         lines.append(line)
-        say(line)
+        say_result(line)
 
     follow_logs(connection, pod, show, tail=args.tail, timeout_s=args.timeout)
     return LogText("\n".join(lines)) if args.out else None

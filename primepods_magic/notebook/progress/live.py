@@ -90,22 +90,29 @@ class ProgressDisplays:
 
         In a notebook, they are updated until they are gone, as by `watch`.
         """
-        from primepods_magic.pods.wait import wait_for
+        from primepods_magic.pods.wait import describe_stop, wait_for
+        from primepods_magic.pods.watching.snapshot import Snapshot
 
-        display = self._open_display(connection, pods, notifies=notifies)
+        pods = tuple(pods)
+        display: _Display | None = None
 
         def listen(snapshot: Snapshot) -> None:
+            assert display is not None
             display.snapshot = snapshot
             display.view.show(snapshot)
             if on_snapshot:
                 on_snapshot(snapshot)
 
         try:
-            return wait_for(
-                connection, display.snapshot.pods, goal=goal, timeout_s=timeout_s, on_snapshot=listen
-            )
+            display = self._open_display(connection, pods, notifies=notifies)
+            return wait_for(connection, pods, goal=goal, timeout_s=timeout_s, on_snapshot=listen)
+        except KeyboardInterrupt:
+            # Just before or after the wait, which raises this error itself.
+            raise describe_stop(connection, Snapshot(pods, connection.now())) from None
         finally:
-            if self.can_watch_in_background and not connection.is_closed:
+            if display is None:
+                pass
+            elif self.can_watch_in_background and not connection.is_closed:
                 self._keep_updating(connection, display, on_snapshot=on_snapshot)
             else:
                 self._finish_display(display)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from primepods_magic.api.text.python_words import use_shell_words
 from primepods_magic.api.text.sanitize import clean_message
 from primepods_magic.api.text.stream_output import is_terminal, printable, shows_colors
 
@@ -15,11 +18,40 @@ from .kernel import in_kernel
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["ask_line", "open_console", "say", "terminal_width", "write_stream"]
+__all__ = [
+    "ask_line",
+    "open_console",
+    "results_apart",
+    "say",
+    "say_result",
+    "terminal_width",
+    "write_result",
+    "write_stream",
+]
 
 logger = logging.getLogger(__name__)
 
 _MIN_WIDTH = 20
+_results: Any = None
+"""The stream of the results of a script, which says everything else on stderr."""
+
+
+@contextmanager
+def results_apart() -> Iterator[None]:
+    """Keep stdout for results until the block ends; everything else that is printed goes to stderr."""
+    global _results
+    _results, sys.stdout = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout, _results = _results, None
+
+
+def write_result(text: str) -> None:
+    """Write safe text to the stream of results at once; raise OSError if that fails."""
+    if _results is not None:
+        _results.write(printable(text, _results))
+        _results.flush()
 
 
 def say(text: object, *, end: str = "\n") -> None:
@@ -28,13 +60,24 @@ def say(text: object, *, end: str = "\n") -> None:
     A closed or broken stdout prints nothing: a pod that was just rented must not be lost because of it.
     """
     try:
-        print(printable(clean_message(text)), end=end, flush=True)
+        print(printable(clean_message(use_shell_words(str(text)))), end=end, flush=True)
     except Exception:
         logger.debug("stdout cannot be written to", exc_info=True)
 
 
+def say_result(line: str) -> None:
+    """Print a sanitized line of a result that appears bit by bit, such as a log."""
+    write_stream("stdout", f"{clean_message(line)}\n")
+
+
 def write_stream(name: Literal["stdout", "stderr"], text: str) -> None:
-    """Write safe text of a program to stdout or stderr at once; a broken stream drops it."""
+    """Write safe text of a program to stdout or stderr at once; a broken stream drops it.
+
+    A script's stdout raises OSError instead: no one reads the rest.
+    """
+    if name == "stdout" and _results is not None:
+        write_result(text)
+        return
     stream = getattr(sys, name)
     try:
         stream.write(printable(text, stream))
@@ -45,7 +88,7 @@ def write_stream(name: Literal["stdout", "stderr"], text: str) -> None:
 
 def ask_line(question: str) -> str:
     """Ask a question and return the typed line; errors of `input` mean that there is no answer."""
-    return input(printable(clean_message(question)))
+    return input(printable(clean_message(use_shell_words(question))))
 
 
 def terminal_width(shell: Any) -> int | None:

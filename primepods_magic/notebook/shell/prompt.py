@@ -12,9 +12,14 @@ __all__ = ["confirm"]
 
 
 def confirm(shell: Any, question: str) -> bool:
-    """Ask a yes-or-no question; no answer, or no one to ask, is a no."""
-    if not has_front_end(shell):
-        return False
+    """Ask a yes-or-no question; no answer, or no one to ask, is a no, which a script's shell notes."""
+    is_agreed = has_front_end(shell) and _ask_question(question)
+    if not is_agreed and hasattr(shell, "note_declined"):
+        shell.note_declined()
+    return is_agreed
+
+
+def _ask_question(question: str) -> bool:
     try:
         answer = ask_line(f"{question} [y/N] ")
     except (EOFError, KeyboardInterrupt, OSError, RuntimeError, ValueError):
