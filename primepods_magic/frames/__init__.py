@@ -16,7 +16,13 @@ from primepods_magic.frames.tables.cells import cells_frame
 from primepods_magic.frames.tables.files import files_frame
 from primepods_magic.frames.tables.guards import alerts_frame, endings_frame, guards_frame, signals_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
-from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame, kernels_frame
+from primepods_magic.frames.tables.local import (
+    audit_frame,
+    cache_frame,
+    checks_frame,
+    jobs_frame,
+    kernels_frame,
+)
 from primepods_magic.frames.tables.offers import gpus_frame, offers_frame
 from primepods_magic.frames.tables.packages import packages_frame
 from primepods_magic.frames.tables.pods import pods_frame, removed_frame, status_frame
@@ -25,6 +31,7 @@ from .files import load_frame, save_frame
 
 __all__ = [
     "alerts_frame",
+    "audit_frame",
     "billings_frame",
     "cache_frame",
     "cells_frame",

@@ -31,6 +31,7 @@ COMMANDS = {
     "rm": "terminate pods, verify that they are gone, and show what they cost",
     "history": "list the pods you rented and what they cost",
     "costs": "break spending down by person, resource and time",
+    "audit": "list what was rented and ended from this computer, by whichever front end",
     "cache": "show or clear the history stored on this computer",
     "wallet": "show your balance and the latest charges",
     "disks": "list, create, rename and delete disks, which are billed separately",

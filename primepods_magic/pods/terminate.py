@@ -20,6 +20,7 @@ from primepods_magic.api.text.money import format_estimate, format_usd
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize, shorten
 from primepods_magic.api.validation.bounds import check_seconds
 
+from .audit import AuditEvent, note_event
 from .existence import Finding, PodFate, examine_pods, is_closed
 from .support.name_matching import spell_ids
 from .support.rates import accrued_usd, row_cost_usd
@@ -70,9 +71,15 @@ class TerminationResult:
 
 
 def terminate_pods(
-    connection: BaseConnection, pods: Iterable[PodDetails], *, timeout_s: float = DEFAULT_TIMEOUT_S
+    connection: BaseConnection,
+    pods: Iterable[PodDetails],
+    *,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    cause: str = "",
 ) -> list[TerminationResult]:
     """Terminate pods, wait up to ``timeout_s`` until they are gone, and return a result for each.
+
+    ``cause`` is for the audit log, if no one has just asked for it.
 
     Raise PodsError if the service refuses to terminate the first pod (nothing was terminated), and
     WaitInterrupted on Ctrl-C after a request.
@@ -90,16 +97,37 @@ def terminate_pods(
             is_first = not outcomes
             # Noted before the request leaves: Ctrl-C may come before its response.
             outcomes[str(pod.id)] = UNSURE
+            note_event(connection, "termination sent", pod=pod, cause=cause)
             outcomes[str(pod.id)] = _request_termination(connection, pod, may_raise=is_first)
         rows = _verify_outcomes(connection, wanted, outcomes, timeout_s)
+    except PodsError as error:
+        # Only the first one raises.
+        note_event(connection, "termination refused", pod=wanted[0], cause=cause, detail=type(error).__name__)
+        raise
     except KeyboardInterrupt:
+        for pod in wanted:
+            if pod.id in outcomes:
+                note_event(connection, "termination unknown", pod=pod, cause=cause, detail="interrupted")
         names = join_sanitized(pod.name for pod in wanted if pod.id in outcomes)
         requested = (
             f"The termination of {names} was requested, but is not verified" if names else "Nothing was done"
         )
         raise WaitInterrupted(f"Interrupted. {requested}. '%pods ls' shows what is left") from None
     now = connection.now()
-    return [_build_result(pod, outcomes[str(pod.id)], rows.get(str(pod.id)), now) for pod in wanted]
+    results = [_build_result(pod, outcomes[str(pod.id)], rows.get(str(pod.id)), now) for pod in wanted]
+    for pod, result in zip(wanted, results, strict=True):
+        _note_result(connection, pod, result, cause)
+    return results
+
+
+def _note_result(connection: BaseConnection, pod: PodDetails, result: TerminationResult, cause: str) -> None:
+    if result.outcome == GONE:
+        note_event(connection, "terminated", pod=pod, billed_usd=result.billed_usd, cause=cause)
+        return
+    # What follows the colon is an error in the words of the service.
+    detail = result.outcome.partition(":")[0]
+    event: AuditEvent = "termination refused" if detail == _REFUSED else "termination unknown"
+    note_event(connection, event, pod=pod, cause=cause, detail=detail)
 
 
 def _request_termination(connection: BaseConnection, pod: PodDetails, *, may_raise: bool) -> str:

@@ -142,6 +142,13 @@ FRAMES = (
         ("put", "get", "sync"),
         lambda: frames.files_frame(TransferResult("train", 0, 0.0, ())),
     ),
+    Frame(
+        "audit",
+        "Audit log",
+        "A row for each step of a create or a termination.",
+        ("audit",),
+        lambda: frames.audit_frame([]),
+    ),
     Frame("cells", "Cells", "A row for each cell.", ("cells",), lambda: frames.cells_frame([])),
     Frame("cache", "Cache", "A row for each stored history.", ("cache",), lambda: frames.cache_frame([])),
     Frame(

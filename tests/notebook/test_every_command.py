@@ -52,6 +52,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "attach": ("%pods attach -h", "Show everything", "%pods attach nothing", "NotFound"),
     "cancel": ("%pods cancel -h", "End a job", "%pods cancel nothing", "NotFound"),
     "kernel": ("%pods kernel", "0 kernels", "%pods kernel nobody", "NotFound"),
+    "audit": ("%pods audit", "created", "%pods audit --since never", "InvalidRequest"),
     "cells": ("%pods cells", "0 cells", "%pods cells nobody", "NotFound"),
     "guard": ("%pods guard train --for 4h", "Armed", "%pods guard train --for 0h", "InvalidRequest"),
     "hold": ("%pods hold train 6h", "kept until", "%pods hold train 0h", "InvalidRequest"),

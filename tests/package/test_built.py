@@ -170,3 +170,6 @@ def test_the_wheel_works_once_it_is_installed(built: Built, tmp_path: Path) -> N
     said = environment.smoke(tmp_path)
     assert said.startswith(f"{NAME} {VERSION} on Python {sys.version_info[0]}.{sys.version_info[1]}."), said
     assert said.count("\n") == 1
+    command = tmp_path / "environment" / "bin" / "primepods"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{NAME} {VERSION}\n", "")

@@ -56,6 +56,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "attach": ["attach $WANDB_API_KEY"],
     "cancel": ["cancel $WANDB_API_KEY"],
     "kernel": ["kernel", "kernel $WANDB_API_KEY", "kernel $WANDB_API_KEY --remove"],
+    "audit": ["audit", "audit --since nobody"],
     "cells": ["cells", "cells nobody"],
     "guard": [
         "guard train --for 4h --notify 'echo $WANDB_API_KEY'",

@@ -15,6 +15,7 @@ __all__ = [
     "read_plain_file",
     "replace_file",
     "replace_users_file",
+    "rotate_file",
     "take_file",
     "write_atomically",
 ]
@@ -57,6 +58,21 @@ def append_line(path: Path, line: bytes) -> int:
             raise OSError(0, "not a plain file", str(path))
         file.write(b"\n" + line)
         return os.fstat(descriptor).st_size
+
+
+def rotate_file(path: Path, older: Path, *, max_bytes: int) -> None:
+    """Let one of our files that is larger than ``max_bytes`` replace the older one.
+
+    Of several callers at once, one does. Lines that others are just appending stay in one of the two files.
+    """
+    import fcntl
+
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # Another process may have done it while this one waited for the lock.
+        is_same = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+        if is_same and os.fstat(file.fileno()).st_size > max_bytes:
+            os.replace(path, older)
 
 
 def write_atomically(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-__all__ = ["speak_magics", "speak_shell", "use_python_words", "use_shell_words"]
+__all__ = ["speak_magics", "speak_shell", "spoken_words", "use_python_words", "use_shell_words"]
 
 _CALLS = {
     "ls": "list_pods()",
@@ -39,7 +39,8 @@ _SHELL_WORDS = (
     (re.compile(r"(?<!%)%pods\b"), "primepods"),
 )
 
-_words: Literal["python", "magics", "shell"] = "python"
+Words = Literal["python", "magics", "shell"]
+_words: Words = "python"
 
 
 def speak_magics(is_loaded: bool = True) -> None:
@@ -52,6 +53,11 @@ def speak_shell() -> None:
     """Choose the words of the command ``primepods`` for later messages."""
     global _words
     _words = "shell"
+
+
+def spoken_words() -> Words:
+    """Return whose words later messages use."""
+    return _words
 
 
 def use_python_words(text: str) -> str:

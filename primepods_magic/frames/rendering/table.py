@@ -22,6 +22,7 @@ _MAX_NAMES = 6
 _MAX_NAME_CHARS = 24
 
 _NOUNS = {
+    "audit": ("entry", "entries"),
     "status": ("pod", "pods"),
     "removed": ("pod", "pods"),
     "disk_offers": ("offer", "offers"),
@@ -157,7 +158,7 @@ def read_sheet(
     shown = min(rows, max_rows) if max_rows else rows if rows <= MAX_ROWS else FIRST_ROWS
     views = [view for view in views_of(kind, list(known)) if view.sources[0] in frame.columns]
     views += [plain_view(name, rank=1) for name in frame.columns if name not in known]
-    is_oldest_first = kind == "timeline" or "period" in frame.columns[:1]
+    is_oldest_first = kind in ("audit", "timeline") or "period" in frame.columns[:1]
     part = frame.tail(shown) if is_oldest_first else frame.head(shown)
     columns = [_format_column(part, view) for view in views]
     columns = [column for column in columns if not column.can_be_hidden]

@@ -13,7 +13,7 @@ from .costs import COSTS, FOCUS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .files import FILES
 from .guards import ALERTS, ENDINGS, GUARDS, SIGNALS
 from .history import HISTORY
-from .local import CACHE, CHECKS, JOBS, KERNELS
+from .local import AUDIT, CACHE, CHECKS, JOBS, KERNELS
 from .offers import GPUS, OFFERS
 from .packages import PACKAGES
 from .pods import PODS, REMOVED, STATUS
@@ -56,6 +56,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "signals": SIGNALS,
     "endings": ENDINGS,
     "alerts": ALERTS,
+    "audit": AUDIT,
 }
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
 
@@ -85,6 +86,8 @@ SHOWN: Mapping[str, str] = {
     "guards": "pod rule setting where state due_at why | checked_at held_until",
     "signals": "signal state value quiet | age reason",
     "endings": "pod ended_at outcome why billed_usd | estimated_usd rule saved",
+    "audit": "at event service pod gpu gpu_count price_usd_hr | billed_usd cause detail front_end pod_id "
+    "host",
     "alerts": "what state id offer price_usd_hr checked_at | since until trouble seen_at",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",

@@ -1,4 +1,4 @@
-"""Frames of this computer and of cells on pods: cached histories, findings of the doctor, jobs, kernels."""
+"""Frames of this computer and of cells on pods: audit log, cached histories, findings, jobs, kernels."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from primepods_magic.pods.history import CacheFile
 from .schema import SPAN, TIME, Column, build
 
 if TYPE_CHECKING:
+    from primepods_magic.pods.audit import AuditEntry
     from primepods_magic.pods.doctor import Finding
     from primepods_magic.remote.job_list import JobInfo
     from primepods_magic.remote.kernels.specs import KernelSpec
 
 __all__ = [
+    "AUDIT",
     "CACHE",
     "CHECKS",
     "JOBS",
     "KERNELS",
+    "audit_frame",
     "cache_frame",
     "checks_frame",
     "jobs_frame",
@@ -68,6 +71,36 @@ def kernels_frame(specs: Iterable[KernelSpec]) -> pd.DataFrame:
     return build(KERNELS, specs)
 
 
+def audit_frame(entries: Iterable[AuditEntry]) -> pd.DataFrame:
+    """Build a frame of entries of the audit log, in the order given.
+
+    >>> audit_frame([]).columns.tolist()[:4]
+    ['at', 'event', 'service', 'pod']
+    """
+    return build(AUDIT, entries)
+
+
+AUDIT: tuple[Column[AuditEntry], ...] = (
+    Column("at", TIME, doc="when it happened, by the clock of this computer", format="long_time"),
+    Column(
+        "event",
+        "string",
+        doc="create sent, created, create refused or unknown, found by a later run; termination sent, "
+        "refused or unknown, terminated",
+        format="strong",
+    ),
+    Column("service", "string", doc="live, or sandbox, where no money is spent", format="badge"),
+    Column("pod", "string", doc="name of the pod"),
+    Column("gpu", "string"),
+    Column("gpu_count", "Int64"),
+    Column("price_usd_hr", "Float64", doc="USD per hour: quoted for a create, else that of the pod"),
+    Column("billed_usd", "Float64", doc="USD that the service has billed for the pod", format="billed"),
+    Column("cause", "string", doc="why it was terminated, if no one asked for that: a guard, a limit …"),
+    Column("detail", "string", doc="kind of error, or what is known of a termination", max_length=80),
+    Column("front_end", "string", doc="notebook, script, guard, kernel (of a pod in Jupyter) or python"),
+    Column("pod_id", "string", doc="id of the pod", max_length=34),
+    Column("host", "string", doc="host of the service"),
+)
 CACHE: tuple[Column[CacheFile], ...] = (
     Column("service", "string", doc="service or sandbox of the history"),
     Column("rows", "Int64", doc="number of cached rows"),

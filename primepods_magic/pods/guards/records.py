@@ -19,6 +19,7 @@ from primepods_magic.api.local.atomic_files import append_line, read_plain_file,
 from primepods_magic.api.local.folders import find_folder, make_folder
 from primepods_magic.api.text.sanitize import shorten
 from primepods_magic.api.text.short_repr import ShortRepr
+from primepods_magic.pods.audit import note_end_on_pod
 from primepods_magic.pods.connection.base import BaseConnection
 
 from .rules import GuardRules, Place, RuleName
@@ -199,6 +200,8 @@ def log_verdict(folder: Path, verdict: Verdict) -> None:
     """Append a verdict to the log; the older half of a long log is dropped. Raise OSError if that fails."""
     make_folder(folder)
     path = folder / _LOG
+    if verdict.where == "pod" and verdict.outcome == "ended":
+        note_end_on_pod(verdict.pod_id, verdict.pod, verdict.rule, verdict.billed_usd)
     if append_line(path, verdict.model_dump_json().encode()) > _MAX_LOG_BYTES:
         lines = read_plain_file(path, max_bytes=2 * _MAX_LOG_BYTES).splitlines(keepends=True)
         write_atomically(path, b"".join(lines[len(lines) // 2 :]))

@@ -20,6 +20,7 @@ from primepods_magic.api.errors import (
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.pods.audit import AuditEvent, note_event
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, Order, digest_accounts
 from primepods_magic.pods.launching.journal.lookup import hold_name
@@ -154,7 +155,7 @@ class PodCreation:
         if found.replaceable:
             # Nothing here can refuse the launch any more, so the old pod is not terminated for nothing.
             if plan.is_recorded and not journal.is_usable():
-                raise self._describe_unwritten()
+                raise failures.describe_unwritten(self._name)
             self._go_on("ending")
             self._end_replaced(found.replaceable)
         record = LaunchRecord(
@@ -173,8 +174,15 @@ class PodCreation:
         )
         if not journal.write(record) and plan.is_recorded:
             self._restore_record(journal)
-            raise self._describe_unwritten()
-        pod = self._send_create(journal, record)
+            raise failures.describe_unwritten(self._name)
+        try:
+            pod = self._send_create(journal, record)
+        except PodsError as error:
+            if self.is_create_sent:
+                is_unknown = error.may_be_billed or isinstance(error, PodFailed)
+                self._note_create("create unknown" if is_unknown else "create refused", type(error).__name__)
+            raise
+        note_event(self._connection, "created", pod=pod)
         record = journal.read() or replace(record, pod_id=pod.id)
         # Before the first attempt to terminate it: if that fails, whatever reads it tries again.
         hold_pod(connection, journal, replace(record, pod_id=pod.id))
@@ -192,12 +200,6 @@ class PodCreation:
         with self._mutex:
             journal.write(replace(record, is_delivered=not self._is_interrupted))
         return pod
-
-    def _describe_unwritten(self) -> LaunchRefused:
-        return LaunchRefused(
-            f"The launch record of '{self._name}' could not be written, so a launch that is cut off "
-            "would not be found again. Nothing was created. Run this again to launch without a record"
-        )
 
     def _enforce_price(
         self, journal: LaunchJournal, pod: PodDetails, record: LaunchRecord, others: list[PodDetails]
@@ -242,7 +244,7 @@ class PodCreation:
         old = f"The old '{self._name}' ({join_sanitized(pod.id for pod in pods)})"
         self._replaced = f"{old} may have been terminated before this"
         try:
-            removals = terminate_pods(self._connection, pods)
+            removals = terminate_pods(self._connection, pods, cause="replaced")
         except PodsError:
             self._replaced = ""
             raise
@@ -260,6 +262,7 @@ class PodCreation:
         try:
             self._go_on("creating")
             self.is_create_sent = True
+            self._note_create("create sent")
             pod = self._connection.client.create_pod(self._request)
             if claim_pod(self._connection, journal, record, pod):
                 return pod
@@ -290,6 +293,17 @@ class PodCreation:
             raise failure
         self._restore_record(journal)
         raise failure
+
+    def _note_create(self, event: AuditEvent, detail: str = "") -> None:
+        note_event(
+            self._connection,
+            event,
+            name=self._plan.name,
+            gpu=self._request.pod.gpu_type,
+            gpu_count=self._request.pod.gpu_count,
+            price_usd_hr=self._quote.price_usd_hr,
+            detail=detail,
+        )
 
     def _restore_record(self, journal: LaunchJournal) -> None:
         """Restore the record that this failed launch has overwritten."""

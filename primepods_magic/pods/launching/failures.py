@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from primepods_magic.api.errors import (
+    LaunchRefused,
     OutcomeUnknown,
     OutOfStock,
     PodsError,
@@ -27,6 +28,7 @@ __all__ = [
     "describe_not_created",
     "describe_sold_out",
     "describe_twins",
+    "describe_unwritten",
     "is_refusal",
 ]
 
@@ -49,6 +51,14 @@ def describe_interrupt(stage: LaunchStage, name: str) -> PodsError:
     return OutcomeUnknown(
         f"Interrupted while '{name}' was being created. It may exist and be billed. The search for it goes "
         "on in the background. Run this again to wait for the pod"
+    )
+
+
+def describe_unwritten(name: str) -> LaunchRefused:
+    """Return the error of a launch that could not be recorded."""
+    return LaunchRefused(
+        f"The launch record of '{name}' could not be written, so a launch that is cut off would not be found "
+        "again. Nothing was created. Run this again to launch without a record"
     )
 
 

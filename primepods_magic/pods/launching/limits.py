@@ -205,7 +205,7 @@ def _terminate_above_bound(
         elif not connection.may_be_mine(pod):
             ended = "was not terminated: it belongs to another user. '%pods ls' shows your pods"
         else:
-            outcome = terminate_pods(connection, [pod])[0].outcome
+            outcome = terminate_pods(connection, [pod], cause="above its limit")[0].outcome
             ended = "was terminated" if outcome == GONE else f"its termination was requested: {outcome}"
     except PodsError as error:
         ended = f"could not be terminated ({error}). {billed}"

@@ -9,6 +9,7 @@ from primepods_magic.api.errors import ConnectionClosed, OutcomeUnknown, PodsErr
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.text.short_repr import ShortRepr
+from primepods_magic.pods.audit import note_event
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, digest_accounts
 from primepods_magic.pods.launching.journal.name_lock import launching
@@ -77,6 +78,8 @@ def resume_launch(
         return None
     pod = outcome.pods[0]
     is_undelivered = not record.is_delivered and record.digest == digest
+    if is_undelivered:
+        note_event(connection, "found", pod=pod)
     return ResumedLaunch(
         pod, journal.read() or replace(record, pod_id=pod.id), is_undelivered, outcome.listed
     )

@@ -77,7 +77,7 @@ def end_pod(
     if has_saved and (why := check_due(has_saved=True)):
         raise NotDue(why)
     note_step("terminating", unsaved=unsaved)
-    result = terminate_pods(connection, [pod], timeout_s=_VERIFY_S)[0]
+    result = terminate_pods(connection, [pod], timeout_s=_VERIFY_S, cause=f"guard: {record.due_rule}")[0]
     if result.outcome != GONE:
         raise PodsError(f"it is {sanitize(result.outcome)}")
     return result, unsaved

@@ -16,6 +16,7 @@ import pytest
 
 from primepods_magic.api.errors import GuardNotArmed, InvalidRequest, PodsError
 from primepods_magic.api.settings import Settings
+from primepods_magic.pods.audit import read_audit
 from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.guards.arming import check_guards, keep_guards, read_endings
 from primepods_magic.pods.guards.process import find_process
@@ -67,6 +68,8 @@ def test_a_pod_ends_at_its_deadline_although_its_kernel_is_gone(guarded: Guarded
     news = keep_guards(guarded.connection)
     assert [line for line in news if "'train' ends at" in line and "%pods hold" in line]
     assert [line for line in news if "'train' has ended: deadline" in line and "billed" in line]
+    last = read_audit()[-1]
+    assert (last.event, last.cause, last.front_end) == ("terminated", "guard: deadline", "guard")
     assert keep_guards(guarded.connection) == []
     assert guarded.count_deletions(pod) == 1
 
