@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,6 +16,7 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, PaymentRequired, ServiceUnavailable
+from primepods_magic.api.local.atomic_files import rotate_file
 from primepods_magic.pods import audit
 from primepods_magic.pods.audit import note_end_on_pod, note_event, read_audit
 from primepods_magic.pods.connection.connection import Connection
@@ -20,6 +25,7 @@ from primepods_magic.pods.launching.launch import launch
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_launch_doubts import is_list, quiet
 from tests.pods.test_one_pod import Breaking, creates_of, is_create
+from tests.support.waiting import eventually
 
 SECRET = "hunter2-hunter2"
 
@@ -136,6 +142,28 @@ def test_no_entry_is_lost_when_the_file_is_rotated_while_many_write(
     assert max(sizes) < 21_000
     assert len(sizes) == 2
     assert read_audit()[-1].pod == "more-399"
+
+
+def test_a_process_that_comes_late_does_not_rotate_again(tmp_path: Path) -> None:
+    path, older = tmp_path / "log", tmp_path / "older"
+    path.write_text("x" * 100)
+    with path.open("rb") as held, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        late = pool.submit(rotate_file, path, older, max_bytes=50)
+        eventually(lambda: len(list(_open_descriptors(path))) == 2, "the other one opens the file, too")
+        # This is what the first one does.
+        path.rename(older)
+        path.write_text("y" * 60)
+        fcntl.flock(held, fcntl.LOCK_UN)
+        late.result(10)
+    assert (older.read_text(), path.read_text()) == ("x" * 100, "y" * 60)
+
+
+def _open_descriptors(path: Path) -> Iterator[str]:
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{name}") == str(path):
+                yield name
 
 
 def test_damaged_lines_and_hostile_names_harm_no_one(connection: Connection, folder: Path) -> None:
