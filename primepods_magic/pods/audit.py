@@ -27,6 +27,7 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
 
 if TYPE_CHECKING:
+    from primepods_magic.api.disks import Disk
     from primepods_magic.api.models import PodDetails
     from primepods_magic.pods.connection.base import BaseConnection
 
@@ -71,7 +72,10 @@ class AuditEntry(ShortRepr):
         "live", or "sandbox", where no money is spent.
     host : str or None
         The service's host.
+    kind : str
+        "pod" or "disk".
     pod, pod_id, gpu : str or None
+        Name and id of the pod or disk, and the type of its GPUs.
     gpu_count : int or None
     price_usd_hr : float or None
         Of a create that was sent, the quoted one.
@@ -98,6 +102,7 @@ class AuditEntry(ShortRepr):
     cause: str | None = None
     detail: str | None = None
     front_end: str | None = None
+    kind: str = "pod"
 
 
 def note_event(
@@ -105,6 +110,7 @@ def note_event(
     event: AuditEvent,
     *,
     pod: PodDetails | None = None,
+    disk: Disk | None = None,
     name: str | None = None,
     gpu: str | None = None,
     gpu_count: int | None = None,
@@ -113,18 +119,23 @@ def note_event(
     cause: str = "",
     detail: str = "",
 ) -> None:
-    """Append an entry about a pod, or about a create that has none yet; never raise an Exception."""
+    """Append an entry about a pod or disk, or a create that has none yet; never raise an Exception.
+
+    A create of a disk has a ``disk`` without an id.
+    """
+    thing = pod or disk
     try:
         entry = AuditEntry(
             at=datetime.now(timezone.utc),
             event=event,
             service=connection.label,
             host=_clean_text(urlsplit(connection.settings.base_url).hostname),
-            pod=_clean_text(pod.name if pod else name),
-            pod_id=_clean_text(pod.id if pod else None),
+            kind="disk" if disk else "pod",
+            pod=_clean_text(thing.name if thing else name),
+            pod_id=_clean_text(thing.id if thing else None),
             gpu=_clean_text(pod.gpu_name if pod else gpu),
             gpu_count=pod.gpu_count if pod else gpu_count,
-            price_usd_hr=pod.price_hr if pod and price_usd_hr is None else price_usd_hr,
+            price_usd_hr=thing.price_hr if thing and price_usd_hr is None else price_usd_hr,
             billed_usd=billed_usd,
             cause=_clean_text(cause),
             detail=_clean_text(detail),

@@ -15,7 +15,7 @@ from primepods_magic.api.text.short_repr import shorten_repr
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import fold_letters
 
-from .requirements import list_shortfalls, read_total_vram_gb
+from .spec.requirements import list_shortfalls, read_total_vram_gb
 
 __all__ = [
     "NO_USD_PRICE",

@@ -27,6 +27,8 @@ from primepods_magic.api.errors import (
     WaitInterrupted,
 )
 from primepods_magic.api.settings import Settings
+from primepods_magic.pods import audit
+from primepods_magic.pods.audit import read_audit
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.disks.change import delete_disks, rename_disk, wait_for_disk
 from primepods_magic.pods.disks.create import create_disk
@@ -474,6 +476,23 @@ def test_a_disk_that_is_not_deleted_in_time_is_said_to_be_billed(
 
     (removal,) = delete_disks(["corpus"], connection=through(Deaf(ignore)), timeout_s=1)
     assert removal.outcome == "not gone yet, may still be billed"
+
+
+def test_what_was_created_and_deleted_is_in_the_audit_log(
+    connection: Connection, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Sandboxes of other tests have disks with the same ids.
+    monkeypatch.setattr(audit, "_latest", {})
+    disk = make(connection)
+    sandbox.advance(60)
+    delete_disks(["corpus"], connection=connection)
+    entries = [(entry.kind, entry.event, entry.pod, entry.pod_id) for entry in read_audit()]
+    assert entries == [
+        ("disk", "create sent", "corpus", None),
+        ("disk", "created", "corpus", disk.id),
+        ("disk", "termination sent", "corpus", disk.id),
+        ("disk", "terminated", "corpus", disk.id),
+    ]
 
 
 def test_no_room_is_said_and_nothing_is_created(connection: Connection, through: Through) -> None:

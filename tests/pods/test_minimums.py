@@ -14,7 +14,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.guards.alert_records import describe_wanted
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.offers import sort_offers, usd_gb_vram
-from primepods_magic.pods.requirements import list_shortfalls, read_total_vram_gb
+from primepods_magic.pods.spec.requirements import list_shortfalls, read_total_vram_gb
 from primepods_magic.pods.spec.spec import PodSpec, parse_spec, spec_from_mapping
 from tests.pods.conftest import Through
 from tests.pods.test_launch import names

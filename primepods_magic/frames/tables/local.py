@@ -75,7 +75,7 @@ def audit_frame(entries: Iterable[AuditEntry]) -> pd.DataFrame:
     """Build a frame of entries of the audit log, in the order given.
 
     >>> audit_frame([]).columns.tolist()[:4]
-    ['at', 'event', 'service', 'pod']
+    ['at', 'event', 'service', 'kind']
     """
     return build(AUDIT, entries)
 
@@ -90,7 +90,8 @@ AUDIT: tuple[Column[AuditEntry], ...] = (
         format="strong",
     ),
     Column("service", "string", doc="live, or sandbox, where no money is spent", format="badge"),
-    Column("pod", "string", doc="name of the pod"),
+    Column("kind", "string", doc="pod or disk"),
+    Column("pod", "string", doc="name of the pod or disk"),
     Column("gpu", "string"),
     Column("gpu_count", "Int64"),
     Column("price_usd_hr", "Float64", doc="USD per hour: quoted for a create, else that of the pod"),
@@ -98,7 +99,7 @@ AUDIT: tuple[Column[AuditEntry], ...] = (
     Column("cause", "string", doc="why it was terminated, if no one asked for that: a guard, a limit …"),
     Column("detail", "string", doc="kind of error, or what is known of a termination", max_length=80),
     Column("front_end", "string", doc="notebook, script, guard, kernel (of a pod in Jupyter) or python"),
-    Column("pod_id", "string", doc="id of the pod", max_length=34),
+    Column("pod_id", "string", doc="id of the pod or disk", max_length=34),
     Column("host", "string", doc="host of the service"),
 )
 CACHE: tuple[Column[CacheFile], ...] = (

@@ -9,7 +9,7 @@ import pandas as pd
 
 from primepods_magic.api.models import Offer
 from primepods_magic.pods.offers import usd_gb_vram
-from primepods_magic.pods.requirements import read_total_vram_gb, read_vram_gb
+from primepods_magic.pods.spec.requirements import read_total_vram_gb, read_vram_gb
 
 from .schema import Column, build
 

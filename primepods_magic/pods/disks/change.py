@@ -18,6 +18,7 @@ from primepods_magic.api.errors import (
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags, check_kind, check_seconds
+from primepods_magic.pods.audit import note_event
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
 from primepods_magic.pods.support.name_matching import fold_name
@@ -184,6 +185,7 @@ def delete_disks(
     try:
         for disk in found:
             outcomes[str(disk.id)] = _GOING
+            note_event(connection, "termination sent", disk=disk)
             outcomes[str(disk.id)] = _request_deletion(connection, disk, may_raise=len(outcomes) == 1)
         _await_deletion(connection, outcomes, timeout_s)
     except KeyboardInterrupt:
@@ -192,7 +194,9 @@ def delete_disks(
             "'%pods disks' shows what is left"
         ) from None
     for disk in found:
-        if outcomes[str(disk.id)] == DELETED:
+        is_gone = outcomes[str(disk.id)] == DELETED
+        note_event(connection, "terminated" if is_gone else "termination unknown", disk=disk)
+        if is_gone:
             DiskJournal(connection, str(disk.name), disk.team_id).clear()
     return [DiskRemoval(disk.name, disk.id, disk.size, outcomes[str(disk.id)]) for disk in found]
 

@@ -27,6 +27,7 @@ from primepods_magic.api.validation.bounds import (
     check_price,
     check_seconds,
 )
+from primepods_magic.pods.audit import AuditEvent, note_event
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
 from primepods_magic.pods.support.name_matching import fold_name, has_changed
@@ -138,9 +139,17 @@ def create_disk(
         _check_price(name, usd_hr, max_price_usd_hr)
         _require_consent(connection, name, size_gb, offer, usd_hr, yes=yes, confirm=confirm)
         record = _note_create(connection, journal, name, size_gb, offer)
+        ordered = Disk(name=name, size=size_gb, price_hr=usd_hr)
+        note_event(connection, "create sent", disk=ordered)
         try:
             disk = _send_create(connection, journal, record, offer, settle_s)
+            note_event(connection, "created", disk=disk)
+        except PodsError as error:
+            event: AuditEvent = "create unknown" if error.may_be_billed else "create refused"
+            note_event(connection, event, disk=ordered, detail=type(error).__name__)
+            raise
         except KeyboardInterrupt:
+            note_event(connection, "create unknown", disk=ordered, detail="interrupted")
             raise OutcomeUnknown(
                 f"Interrupted while the disk '{sanitize(name)}' was being created. It may exist and be "
                 "billed. Run this again to look for it"

@@ -9,7 +9,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.offers import join_any
-from primepods_magic.pods.requirements import is_below_vram
+from primepods_magic.pods.spec.requirements import is_below_vram
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import fold_name, has_changed
 

@@ -18,7 +18,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import plain_number
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.offers import NO_USD_PRICE, SOLD_OUT, mismatches, quote
-from primepods_magic.pods.requirements import read_total_vram_gb
+from primepods_magic.pods.spec.requirements import read_total_vram_gb
 from primepods_magic.pods.spec.spec import PodSpec
 
 __all__ = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from primepods_magic.api.models import Offer, PodDetails
-from primepods_magic.pods.spec.spec import PodSpec
+
+from .spec import PodSpec
 
 __all__ = ["is_below_vram", "list_shortfalls", "read_total_vram_gb", "read_vram_gb"]
 
