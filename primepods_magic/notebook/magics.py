@@ -6,7 +6,7 @@ Loading the extension imports this module, so whatever only a command needs is i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from primepods_magic.notebook.input.arguments import ArgumentParser
-    from primepods_magic.notebook.input.expansion import ExpandedLine
+    from primepods_magic.notebook.input.expansion import ExpandedLine, Several, Word
     from primepods_magic.notebook.progress.live import ProgressDisplays
     from primepods_magic.pods.connection.connection import Connection
 
@@ -209,7 +209,7 @@ class PodsMagics(Magics):
         is_overview = not words or (first.typed.startswith("-") and not first.is_filled)
         name = "overview" if is_overview else find_command(first.text, COMMANDS)
         if name is None:
-            raise _invalid_request(describe_unknown(first.text, COMMANDS))
+            raise _invalid_request(describe_unknown(first.text, COMMANDS, _read_pod_word(words[1:])))
         if not is_overview and name != first.text:
             _say_other_name(first.text, f"%pods {name}")
         return self._call_command(name, ExpandedLine(words[0 if is_overview else 1 :], secrets=line.secrets))
@@ -370,6 +370,16 @@ def _invalid_request(message: str) -> Exception:
     from primepods_magic.api.errors import InvalidRequest
 
     return InvalidRequest(message)
+
+
+def _read_pod_word(words: Sequence[Word | Several]) -> str:
+    """Return the first word if it can be typed again as it is, else the name of a pod as an example."""
+    from primepods_magic.notebook.input.expansion import Word, quote_word
+
+    for word in words[:1]:
+        if isinstance(word, Word) and not word.is_filled and quote_word(word.typed) == word.typed:
+            return word.typed
+    return "train"
 
 
 def _say_other_name(word: str, ours: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,12 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.notebook.command_list import COMMANDS
-from primepods_magic.notebook.input.command_words import _COMMAND_OF_WORD, _STOPPING, CREATE_WORDS
+from primepods_magic.notebook.input.command_words import (
+    _COMMAND_OF_WORD,
+    _HINT_OF_WORD,
+    _STOPPING,
+    CREATE_WORDS,
+)
 from primepods_magic.notebook.shell.cell_placement import place_cell_magic
 
 
@@ -87,6 +93,9 @@ def test_a_price_and_a_size_may_have_their_unit(shell: Any) -> None:
         ("list", "ls"),
         ("ps", "ls"),
         ("price", "avail"),
+        ("gpu", "gpus"),
+        ("availability", "avail"),
+        ("queue", "jobs"),
         ("cost", "costs"),
         ("balance", "wallet"),
         ("LIST", "ls"),
@@ -109,15 +118,71 @@ def test_help_is_help(shell: Any) -> None:
     assert "%pods COMMAND -h" in shell.output.stdout
 
 
-@pytest.mark.parametrize("word", ["stop", "start", "pause", "resume"])
-def test_stopping_is_refused_because_it_would_lose_the_disk(shell: Any, word: str) -> None:
-    with pytest.raises(errors.InvalidRequest, match="cannot be stopped and started again here") as caught:
+@pytest.mark.parametrize("word", ["stop", "start", "pause", "resume", "DOWN"])
+def test_stopping_does_nothing_and_says_how_to_keep_the_data(shell: Any, word: str) -> None:
+    pod = shell.run("%pod_create --gpu L4_24GB --name a")
+    with pytest.raises(errors.InvalidRequest, match="this service cannot stop a pod") as caught:
         shell.run(f"%pods {word} a")
-    assert ("Start a stopped pod in the dashboard" in str(caught.value)) == (word in ("start", "resume"))
+    said = str(caught.value)
+    for part in (
+        "Nothing was done",
+        "'%pods rm a'",
+        "disk is then lost",
+        "'%pods get a:PATH'",
+        "'%pods disks'",
+    ):
+        assert part in said
+    assert ("can be started in the dashboard" in said) == (word in ("start", "resume"))
+    assert list(shell.run("%pods ls").id) == [pod.id]
+
+
+@pytest.mark.parametrize("given", ["", "--all", "'my pod'", "$secret", "{names}", "a;b"])
+def test_the_advice_names_a_pod_only_as_it_was_typed(shell: Any, given: str) -> None:
+    shell.user_ns.update(secret="hunter2", names=["hunter3"])
+    with pytest.raises(errors.InvalidRequest, match="'%pods rm train' terminates it"):
+        shell.run(f"%pods stop {given}")
+    assert "hunter" not in shell.output.text
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("connect train", "'%pods ssh train' logs in to a pod"),
+        ("login train", "'%pods ssh train' logs in to a pod"),
+        ("connect work", "Did you mean: --context work?"),
+        ("connect sandbox", "Did you mean: --sandbox?"),
+        ("run train", "'%pods exec train -- COMMAND' runs a shell command"),
+        ("autostop train", "'%pods guard train --for 4h --idle 30m' ends it"),
+        ("jupyter train", "'%pods kernel train'"),
+        ("snapshot train", "'%pods get train:PATH'"),
+        ("metrics train", "'%pods exec train -- nvidia-smi'"),
+        ("ports train", "'%pods show train'"),
+        ("regions", "'%pods avail' lists the offers"),
+        ("switch", "'%pods connect --context NAME'"),
+        ("availability list", "'%pods avail' alone is the list"),
+        ("availability gpu-types", "Did you mean '%pods gpus'?"),
+        ("disks create", "'%pods disks' only lists disks"),
+        ("pods list", "'%pods ls' alone is the list"),
+    ],
+)
+def test_words_of_other_tools_lead_to_the_command(shell: Any, home: Path, line: str, answer: str) -> None:
+    context = home / ".prime" / "environments" / "work.json"
+    context.parent.mkdir(parents=True)
+    context.write_text("{}")
+    with pytest.raises(errors.InvalidRequest) as caught:
+        shell.run(f"%pods {line}")
+    assert answer in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["shell", "terminal", "console"])
+def test_other_words_for_logging_in_show_how(shell: Any, word: str) -> None:
+    shell.run("%pod_create --gpu L4_24GB --name a --wait")
+    assert shell.run(f"%pods {word} a").startswith("ssh ")
+    assert f"'%pods {word}' is '%pods ssh'" in shell.output.stdout
 
 
 def test_no_other_word_is_a_command_or_has_two_meanings() -> None:
-    words = [*_COMMAND_OF_WORD, *CREATE_WORDS, *_STOPPING]
+    words = [*_COMMAND_OF_WORD, *CREATE_WORDS, *_STOPPING, *_HINT_OF_WORD]
     assert len(words) == len(set(words))
     assert set(words).isdisjoint(COMMANDS)
     assert set(_COMMAND_OF_WORD.values()) <= COMMANDS.keys()

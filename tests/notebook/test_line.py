@@ -556,8 +556,8 @@ def test_stopping_does_not_lead_to_the_loss_of_the_disk(shell: Any, rented: Any,
     with pytest.raises(InvalidRequest) as caught:
         shell.run(f"%pods {word} train")
     told = str(caught.value)
-    assert "cannot be stopped and started again here" in told
-    assert "Its disk and everything on it are then lost" in told
+    assert "this service cannot stop a pod" in told
+    assert "everything on its own disk is then lost" in told
     assert "Nothing was done" in told
     assert "(use" not in told
     assert list(shell.run("%pods ls")["name"]) == ["train"]

@@ -11,13 +11,16 @@ from argparse import Action, ArgumentTypeError
 from collections.abc import Iterable, Mapping, Sequence
 
 from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.local.prime_config import context_names, prime_folder
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.size_limits import shorten_word
 from primepods_magic.api.validation.suggest import suggest, suggest_words
+from primepods_magic.notebook.command_list import COMMANDS
 from primepods_magic.pods.spec.fields import SPEC_FIELDS
 from primepods_magic.pods.spec.other_keys import explain_key, find_key
 from primepods_magic.pods.support.part_matching import match_part
 
+from .command_words import CREATE_WORDS, find_command
 from .expansion import quote_word
 
 __all__ = ["describe_unexpected"]
@@ -25,6 +28,7 @@ __all__ = ["describe_unexpected"]
 _MAX_MEANINGS = 3
 _COUNTRY = re.compile("[A-Z]{2}")
 _TIME = re.compile(r"[0-9]{1,5}[hdw]|[0-9]{4}-[0-9]{2}(-[0-9]{2}.*)?|today|yesterday|month|last-month|year")
+_LISTING = ("list", "ls", "show", "get", "all")
 _CONFIRMING = ("-y", "--yes", "-f", "--force", "--no-input")
 
 
@@ -53,10 +57,27 @@ def describe_unexpected(
     taken = next((action for action in actions if not action.option_strings), None)
     if taken is None:
         name = quote_word(word) or "NAME"
+        if hint := _describe_other_command(prog, word, name):
+            return f"{said}. {hint}"
         return f"{said}. '{prog}' takes no names. '%pods show {name}' shows one pod"
     if taken.choices is not None:
         return f"{said}. {taken.metavar} is one of {', '.join(map(str, taken.choices))}"
     return f"{said}. '{prog}' takes one {str(taken.metavar).lower()}"
+
+
+def _describe_other_command(prog: str, word: str, name: str) -> str:
+    """Return the command that words such as 'connect train' and 'disks create' mean, or nothing."""
+    folded = word.casefold()
+    if prog == "%pods connect":
+        if word in context_names(prime_folder()):
+            return f"Did you mean: --context {name}?"
+        return f"'%pods ssh {name}' logs in to a pod. '%pods connect' chooses the service for all requests"
+    if prog == "%pods disks" and folded in (*CREATE_WORDS, "add", "rm", "delete", "terminate"):
+        return "'%pods disks' only lists disks. Create and delete them with 'prime disks' or on the website"
+    if folded in _LISTING or f"%pods {folded}" == prog:
+        return f"'{prog}' alone is the list"
+    command = find_command(folded, COMMANDS)
+    return f"Did you mean '%pods {command}'?" if command else ""
 
 
 def _read_unquoted_name(line: Sequence[str], word: str) -> str | None:
