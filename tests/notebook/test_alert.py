@@ -38,6 +38,12 @@ def test_an_alert_is_listed_told_by_the_next_command_and_ended(watched: Any, san
     assert "0 alerts" in _run(watched, "%pods alert --off $alert")
 
 
+def test_an_alert_takes_any_gpu_with_enough_memory(watched: Any) -> None:
+    said = _run(watched, "%pods alert --min-vram 80 --max-price 2")
+    assert "The alert for 1 × any GPU, min_vram 80, up to $2.00/h watches" in said
+    assert "One does now" in said
+
+
 def _run(shell: Any, cell: str) -> str:
     shell.run(cell)
     return str(shell.output.text + shell.output.html)

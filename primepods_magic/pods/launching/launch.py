@@ -64,6 +64,7 @@ def launch(
         The GPU type, with other fields by name; or the whole pod as its fields, or as the text of a
         ``%%pod_create`` cell. Part of the name of a GPU type, image, provider or place is enough if it
         matches only one. Of several GPU types, regions, countries or providers, any will do.
+        ``min_vram_gb`` instead of a GPU type takes any GPU with at least that much memory.
     yes : bool
         Agree to the price, to prepaid hours, and to the termination of replaced pods. A ``max_price`` in the
         spec agrees to the price as well; the sandbox needs no consent.

@@ -226,6 +226,23 @@ def test_a_launch_that_waits_is_one_pod_with_its_guard_and_no_secret_in_any_file
     assert names(connection) == ["train"]
 
 
+def test_a_launch_that_waits_takes_any_gpu_with_enough_memory(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    # The only type with 48 GB below this price.
+    stock(sandbox, "A40_48GB", "Unavailable")
+    spec = {"min_vram": 48, "name": "any", "max_price": 0.45}
+    with pytest.raises(StockAwaited, match="'any' waits for stock"):
+        launch(spec, wait_for_stock="2h")
+    (record,) = list_alerts()
+    assert record.what == "1 × any GPU, min_vram 48, up to $0.45/h, to launch 'any'"
+    stock(sandbox, "A40_48GB", "Low")
+    eventually(lambda: state_of(connection, record) == "launched", "it is launched")
+    assert [pod.gpu_name for pod in connection.client.list_all_pods()] == ["A40_48GB"]
+    assert launch(spec, wait_for_stock="2h").is_new is False
+    assert names(connection) == ["any"]
+
+
 def test_what_waits_ends_with_its_time_with_its_process_or_with_a_pod(
     connection: Connection, sandbox: SandboxControl, home: Path
 ) -> None:
