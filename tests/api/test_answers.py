@@ -177,7 +177,7 @@ def test_logs_are_read_in_every_form(payload: object, text: str) -> None:
     assert read_logs(payload) == text
 
 
-@pytest.mark.parametrize("payload", [[], "text", None, 7])
+@pytest.mark.parametrize("payload", [[], "text", None, 7, {"id": "p-1", "\ud800": 1}])
 def test_what_is_no_pod_is_an_error_of_ours(payload: object) -> None:
     with pytest.raises(UnexpectedAnswer):
         read_model(PodDetails, payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from primepods_magic.pods.account.budgets import BUDGET_FILE, find_budgets
 from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.guards.arming import read_endings
+from primepods_magic.pods.launching.carry_out import carry_out
+from primepods_magic.pods.launching.launch import plan_many
+from primepods_magic.pods.launching.plan import LaunchPlan
 from primepods_magic.pods.pod import Pod
 from tests.pods.conftest import Changing, Through
 from tests.remote.guards.conftest import Guarded
@@ -39,6 +43,32 @@ def test_a_launch_that_would_pass_the_budget_is_refused(connection: Connection) 
     assert connection.client.list_all_pods() == []
     rent(connection, told, spent_usd + 10, run_for="2h")
     assert [text for text in told if "of the budget" in text and "by their end" in text]
+
+
+def test_launches_at_one_time_share_what_is_left(connection: Connection, through: Through) -> None:
+    def plan(name: str, on: Connection) -> list[LaunchPlan]:
+        return plan_many(on, [{"gpu": "L4_24GB", "name": name}], limits=limits, tell=print)
+
+    def race(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "POST":
+            other.start()
+            other.join(0.5)
+        return response
+
+    def rent_other() -> None:
+        with pytest.raises(BudgetExceeded, match="Nothing was created"):
+            carry_out(connection, planned, tell=print)
+        refused.append(True)
+
+    # Enough for the day of one pod, about $17.
+    limits = Limits(max_month_usd=find_budgets(connection, 1000)[0].spent_usd + 20)
+    planned, refused = plan("second", connection), []
+    other = threading.Thread(target=rent_other)
+    racing = through(Changing(race))
+    carry_out(racing, plan("first", racing), tell=print)
+    other.join()
+    assert refused
+    assert [pod.name for pod in connection.client.list_all_pods()] == ["first"]
 
 
 def test_what_my_disks_will_cost_counts_as_well(connection: Connection) -> None:

@@ -478,6 +478,38 @@ def test_a_disk_that_is_not_deleted_in_time_is_said_to_be_billed(
     assert removal.outcome == "not gone yet, may still be billed"
 
 
+def test_a_disk_that_is_hidden_for_a_moment_is_not_taken_for_deleted(
+    connection: Connection, sandbox: SandboxControl, through: Through
+) -> None:
+    """A service whose machines disagree accepts the deletion, shows the disk nowhere once, and then again."""
+    make(connection)
+    sandbox.advance(60)
+    looks: list[str] = []
+
+    def hide(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        path = request.url.path.rstrip("/")
+        looks.extend([path] if is_accepted else [])
+        if is_accepted and len(looks) <= 2:
+            is_list = path.endswith("/disks")
+            body = {"data": [], "total_count": 0} if is_list else {"detail": "Disk not found"}
+            return httpx.Response(200 if is_list else 404, json=body, request=request)
+        return response
+
+    class Ignoring(Changing):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            nonlocal is_accepted
+            if request.method != "DELETE":
+                return super().handle_request(request)
+            is_accepted = True
+            return httpx.Response(200, json={"status": "success"}, request=request)
+
+    is_accepted = False
+    (removal,) = delete_disks(["corpus"], connection=through(Ignoring(hide)), timeout_s=3)
+    assert looks
+    assert removal.outcome != "deleted"
+    assert list_live(sandbox, "corpus")
+
+
 def test_what_was_created_and_deleted_is_in_the_audit_log(
     connection: Connection, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:

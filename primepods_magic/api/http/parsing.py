@@ -40,7 +40,9 @@ def read_model(model: type[A], payload: object) -> A:
     try:
         return model.model_validate(payload)
     except ValidationError as error:
-        fields = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors(include_input=False)}))
+        # A key that is no text has no place.
+        places = (problem["loc"] for problem in error.errors(include_input=False))
+        fields = ", ".join(sorted({sanitize(str(place[0])) if place else "a name" for place in places}))
         raise UnexpectedAnswer(f"Cannot read the service's {model.__name__} ({fields})") from None
     except RecursionError:
         raise UnexpectedAnswer(

@@ -42,6 +42,7 @@ from primepods_magic.pods.account.spending import Spending, read_spending
 from primepods_magic.pods.account.teams import find_team
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.name_matching import is_same_id
+from primepods_magic.pods.support.rates import burn_usd_hr
 from primepods_magic.remote.cells import read_cells
 
 if TYPE_CHECKING:
@@ -204,8 +205,10 @@ class CostsReport:
         """Return the time and the hourly cost from which to project; nothing if the report ends earlier."""
         if self.until is not None and self.until <= self.now:
             return {}
-        live = self.ledger[self.ledger["state"] == "live"]
-        return {"now": self.now, "burn_usd_hr": float(live["price_usd_hr"].sum())}
+        live = set(self.ledger["id"][self.ledger["state"] == "live"].dropna())
+        pods = [pod for pod in self.spending.pods if pod.id in live]
+        disks = [disk for disk in self.spending.disks if disk.id in live]
+        return {"now": self.now, "burn_usd_hr": burn_usd_hr([*pods, *disks], self.now)}
 
     def _name_owner(self) -> list[str]:
         if self._team is not None:

@@ -115,6 +115,6 @@ def _describe_stopping(word: str, pod: str) -> str:
         f"There is no '%pods {word}': this service cannot stop a pod and start it again. Nothing was done, "
         f"and a pod is billed until it is terminated. '%pods rm {pod}' terminates it, and everything on its "
         f"own disk is then lost. To keep data, fetch it first with '%pods get {pod}:PATH'. Or keep it on a "
-        "persistent disk: '%pods disks create' makes one, and 'disks: [ID]' in a '%%pod_create' cell attaches one."
-        f"{start}"
+        "persistent disk: '%pods disks create' makes one, and 'disks: [ID]' in a '%%pod_create' cell "
+        f"attaches it.{start}"
     )

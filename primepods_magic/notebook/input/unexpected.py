@@ -20,7 +20,7 @@ from primepods_magic.pods.spec.fields import SPEC_FIELDS
 from primepods_magic.pods.spec.other_keys import explain_key, find_key
 from primepods_magic.pods.support.part_matching import match_part
 
-from .command_words import CREATE_WORDS, find_command
+from .command_words import find_command
 from .expansion import quote_word
 
 __all__ = ["describe_unexpected"]
@@ -72,8 +72,6 @@ def _describe_other_command(prog: str, word: str, name: str) -> str:
         if word in context_names(prime_folder()):
             return f"Did you mean: --context {name}?"
         return f"'%pods ssh {name}' logs in to a pod. '%pods connect' chooses the service for all requests"
-    if prog == "%pods disks" and folded in (*CREATE_WORDS, "add", "rm", "delete", "terminate"):
-        return "'%pods disks' only lists disks. Create and delete them with 'prime disks' or on the website"
     if folded in _LISTING or f"%pods {folded}" == prog:
         return f"'{prog}' alone is the list"
     command = find_command(folded, COMMANDS)

@@ -22,7 +22,7 @@ from primepods_magic.pods.support.name_matching import is_same_payer
 
 from .overview import Overview, WalletState, overview
 
-__all__ = ["BUDGET_FILE", "BudgetState", "Order", "check_budgets", "find_budgets"]
+__all__ = ["BUDGET_FILE", "BudgetState", "Order", "check_budgets", "find_budgets", "has_budgets"]
 
 BUDGET_FILE = "budgets.yaml"
 _DEFAULT_HOURS = 24.0
@@ -45,7 +45,8 @@ class Order(ShortRepr):
 class BudgetState:
     """A budget, what has been spent of it since the first of the month (UTC), and what is spent per hour.
 
-    ``wallets`` are those that it covers; with ``is_person``, only what is mine in them.
+    That hour counts what is starting as if it were up. ``wallets`` are those that it covers; with
+    ``is_person``, only what is mine in them.
     """
 
     name: str
@@ -89,6 +90,11 @@ def find_budgets(
     return budgets
 
 
+def has_budgets(max_month_usd: float | None) -> bool:
+    """Return whether anything is limited. Raises InvalidRequest as `find_budgets`."""
+    return max_month_usd is not None or bool(_read_budget_file())
+
+
 def check_budgets(
     connection: Connection,
     orders: Sequence[Order],
@@ -118,7 +124,7 @@ def _make_personal(name: str, limit_usd: float, seen: Overview) -> BudgetState:
         name=name,
         limit_usd=limit_usd,
         spent_usd=math.fsum(wallet.month_mine_usd or 0.0 for wallet in seen.wallets),
-        burn_usd_hr=math.fsum(wallet.burn_mine_usd_hr for wallet in seen.wallets),
+        burn_usd_hr=math.fsum(wallet.highest_burn_mine_usd_hr for wallet in seen.wallets),
         wallets=tuple(wallet.team_id for wallet in seen.wallets),
         is_person=True,
     )
@@ -132,7 +138,7 @@ def _match_budget(connection: Connection, name: str, limit_usd: float, seen: Ove
             name=sanitize(name),
             limit_usd=limit_usd,
             spent_usd=wallet.month_usd or 0.0,
-            burn_usd_hr=wallet.burn_usd_hr,
+            burn_usd_hr=wallet.highest_burn_usd_hr,
             wallets=(wallet.team_id,),
             is_person=False,
         )

@@ -16,7 +16,14 @@ from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.support.name_matching import is_same_payer, spell_ids
-from primepods_magic.pods.support.rates import burn_usd_hr, end_of, find_unpriced, get_rate_usd_hr, has_ended
+from primepods_magic.pods.support.rates import (
+    burn_usd_hr,
+    end_of,
+    find_unpriced,
+    get_rate_usd_hr,
+    has_ended,
+    highest_burn_usd_hr,
+)
 from primepods_magic.pods.unlisted import read_shown
 
 from .billings import Billed, add_up, collect_billings, cost_so_far_usd, latest_billings
@@ -36,8 +43,9 @@ class WalletState:
     of what is live, `burn_mine_usd_hr` of my pods and disks. `today_usd` and `month_usd` are spent since
     midnight and the first of the month (UTC), `month_mine_usd` for what is mine: the service's totals of
     ended things, spread evenly over their lives; for live things, what was billed and an estimate of the
-    rest. The price of `unpriced` things is not known, nor the cost so far of `undated` ones, which state no
-    beginning; the sums leave out what is not known.
+    rest. `highest_burn_usd_hr` is what live things cost once they are up. The price of `unpriced` things is
+    not known, nor the cost so far of `undated` ones, which state no beginning; the sums leave out what is
+    not known.
     """
 
     name: str
@@ -51,6 +59,8 @@ class WalletState:
     month_usd: float | None
     balance_usd: float | None
     month_mine_usd: float | None = None
+    highest_burn_usd_hr: float = 0.0
+    highest_burn_mine_usd_hr: float = 0.0
     unpriced: tuple[PodDetails | Disk, ...] = ()
     undated: tuple[PodDetails | Disk, ...] = ()
 
@@ -176,6 +186,7 @@ def _build_wallet_state(
                 spans.append(span)
                 are_mine.append(connection.may_be_mine(thing))
             undated += [thing] if span is None and get_rate_usd_hr(thing) is not None else []
+    my_disks = list(filter(connection.may_be_mine, disks))
     return WalletState(
         name=(team.name or team_id or "team") if team else "mine",
         team_id=team_id,
@@ -183,7 +194,9 @@ def _build_wallet_state(
         pods_mine=sum(pod.is_live for pod in mine),
         disks=None if seen.disks is None else len(disks),
         burn_usd_hr=burn_usd_hr([*pods, *disks], seen.now),
-        burn_mine_usd_hr=burn_usd_hr([*mine, *filter(connection.may_be_mine, disks)], seen.now),
+        burn_mine_usd_hr=burn_usd_hr([*mine, *my_disks], seen.now),
+        highest_burn_usd_hr=highest_burn_usd_hr([*pods, *disks], seen.now),
+        highest_burn_mine_usd_hr=highest_burn_usd_hr([*mine, *my_disks], seen.now),
         today_usd=sum(span.cost_since(midnight) for span in spans),
         month_usd=sum(span.cost_since(midnight.replace(day=1)) for span in spans),
         balance_usd=wallet.balance_usd if wallet else None,

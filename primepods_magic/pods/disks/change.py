@@ -187,7 +187,8 @@ def delete_disks(
             outcomes[str(disk.id)] = _GOING
             note_event(connection, "termination sent", disk=disk)
             outcomes[str(disk.id)] = _request_deletion(connection, disk, may_raise=len(outcomes) == 1)
-        _await_deletion(connection, outcomes, timeout_s)
+        accepted = {disk_id for disk_id, outcome in outcomes.items() if outcome == _GOING}
+        _await_deletion(connection, outcomes, accepted, timeout_s)
     except KeyboardInterrupt:
         raise WaitInterrupted(
             f"Interrupted. The deletion of {names} was requested in part or in full, but is not verified. "
@@ -227,7 +228,7 @@ def _request_deletion(connection: Connection, disk: Disk, *, may_raise: bool) ->
     try:
         connection.client.delete_disk(str(disk.id))
     except NotFound:
-        return _GOING
+        return "not found by the deletion request, and not verified to be gone"
     except PodsError as error:
         if may_raise and error.status_code is not None and error.status_code < 500:
             raise
@@ -235,19 +236,32 @@ def _request_deletion(connection: Connection, disk: Disk, *, may_raise: bool) ->
     return _GOING
 
 
-def _await_deletion(connection: Connection, outcomes: dict[str, str], timeout_s: float) -> None:
-    """Wait until the list and the disk's own page agree that each disk is gone."""
+def _await_deletion(
+    connection: Connection, outcomes: dict[str, str], accepted: set[str], timeout_s: float
+) -> None:
+    """Wait until each disk is gone: by its stated end or, once the request is accepted, absent in two looks.
+
+    One look is not enough: the service's machines may disagree for a moment.
+    """
     clock = connection.clock
     deadline = clock.monotonic() + timeout_s
+    absent_before: set[str] = set()
     while True:
         is_last = clock.monotonic() >= deadline
         open_ids = [disk_id for disk_id, outcome in outcomes.items() if outcome != DELETED]
         try:
-            live = {disk.id for disk in connection.client.list_disks() if disk.status != PodStatus.TERMINATED}
+            listed = {disk.id: disk for disk in connection.client.list_disks()}
+            absent_now = {disk_id for disk_id in open_ids if disk_id not in listed}
             for disk_id in open_ids:
-                if disk_id not in live and _is_gone(connection, disk_id):
+                shown = listed.get(disk_id) or _read_disk(connection, disk_id)
+                absent_now -= {disk_id} if shown is not None else set()
+                is_stated = shown is not None and shown.status == PodStatus.TERMINATED
+                is_absent = disk_id in accepted & absent_now & absent_before
+                if is_stated or is_absent:
                     outcomes[disk_id] = DELETED
+            absent_before = absent_now
         except PodsError as error:
+            absent_before = set()
             if is_last:
                 for disk_id in open_ids:
                     outcomes[disk_id] = f"deletion requested, not verified: {error}"
@@ -256,11 +270,11 @@ def _await_deletion(connection: Connection, outcomes: dict[str, str], timeout_s:
         clock.sleep(connection.interval_s())
 
 
-def _is_gone(connection: Connection, disk_id: str) -> bool:
+def _read_disk(connection: Connection, disk_id: str) -> Disk | None:
     try:
-        return connection.client.get_disk(disk_id).status == PodStatus.TERMINATED
+        return connection.client.get_disk(disk_id)
     except NotFound:
-        return True
+        return None
 
 
 def wait_for_disk(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from primepods_magic.api.errors import (
@@ -18,6 +19,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.pods.account.budgets import Order, check_budgets, has_budgets
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.guards.launches import arm_launched
 from primepods_magic.pods.guards.stock_waits import end_stock_wait
@@ -26,9 +28,15 @@ from primepods_magic.pods.support.background import run_concurrently
 
 from .create import PodCreation
 from .existing import return_existing
-from .plan import LaunchPlan
+from .journal.name_lock import launching
+from .limits import Limits
+from .naming import team_of
+from .plan import LaunchPlan, describe_interrupted_plan
 
-__all__ = ["carry_out"]
+__all__ = ["carry_out", "check_plan_budgets"]
+
+# The lock for what is left of budgets; no name is empty.
+_BUDGETS = "\0budgets"
 
 
 def carry_out(
@@ -47,7 +55,7 @@ def carry_out(
         index: PodCreation(connection, plan) for index, plan in enumerate(plans) if not plan.existing
     }
     begun: list[Future[PodDetails]] = []
-    with contextlib.suppress(KeyboardInterrupt):
+    with _hold_budgets(connection, plans, tell), contextlib.suppress(KeyboardInterrupt):
         wait(run_concurrently(connection, [creation.run for creation in creations.values()], begun=begun))
     results = {
         index: _read_outcome(creation, future)
@@ -74,6 +82,45 @@ def carry_out(
     if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):
         raise outcomes[0]
     raise _describe_outcomes(plans, outcomes, pods)
+
+
+def check_plan_budgets(
+    connection: Connection,
+    plans: Iterable[LaunchPlan],
+    limits: Limits | None,
+    tell: Callable[[str], object],
+) -> None:
+    """Refuse launches that pass a budget of this month."""
+    now = connection.now()
+    orders = [
+        Order(plan.name, plan.quote.price_usd_hr, team_of(connection, plan.spec), _count_hours(plan, now))
+        for plan in plans
+        if plan.quote is not None
+    ]
+    check_budgets(connection, orders, limits.max_month_usd if limits else None, tell)
+
+
+def _count_hours(plan: LaunchPlan, now: datetime) -> float | None:
+    ends_at = plan.guard.ends_at if plan.guard else None
+    return None if ends_at is None else max(0.0, (ends_at - now) / timedelta(hours=1))
+
+
+@contextlib.contextmanager
+def _hold_budgets(
+    connection: Connection, plans: Sequence[LaunchPlan], tell: Callable[[str], object]
+) -> Iterator[None]:
+    """Check the budgets once more, and let no other launch use what is left of them meanwhile."""
+    new = [plan for plan in plans if plan.existing is None]
+    if not new or not has_budgets(new[0].limits.max_month_usd):
+        yield
+        return
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(launching(connection, _BUDGETS))
+            check_plan_budgets(connection, new, new[0].limits, tell)
+        except KeyboardInterrupt:
+            raise describe_interrupted_plan(_list_names(new), ()) from None
+        yield
 
 
 def _arm_guard(
@@ -115,8 +162,11 @@ def _require_consent(
         )
     # Any text is true, also "n": only True itself agrees.
     if confirm() is not True:
-        names = ", ".join(f"'{sanitize(plan.name)}'" for plan in asking)
-        raise LaunchRefused(f"The launch of {names} was not confirmed. Nothing was created")
+        raise LaunchRefused(f"The launch of {_list_names(asking)} was not confirmed. Nothing was created")
+
+
+def _list_names(plans: Iterable[LaunchPlan]) -> str:
+    return ", ".join(f"'{sanitize(plan.name)}'" for plan in plans)
 
 
 def _tell_all(tell: Callable[[str], object], notices: Iterable[str]) -> None:

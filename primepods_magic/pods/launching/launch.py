@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import wait
-from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
@@ -13,7 +12,6 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
-from primepods_magic.pods.account.budgets import Order, check_budgets
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.guards.stock_waits import Span, awaiting_stock
@@ -25,9 +23,8 @@ from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.support.name_matching import fold_name
 from primepods_magic.pods.support.notices import note, warn
 
-from .carry_out import carry_out
+from .carry_out import carry_out, check_plan_budgets
 from .limits import Limits, check_total_limit
-from .naming import team_of
 from .plan import LaunchPlan, check_call, describe_interrupted_plan, plan_launch
 from .recovery import SETTLE_S
 
@@ -254,7 +251,7 @@ def plan_many(
         raise describe_interrupted_plan("any pod", unresolved) from None
     if len(wanted) == 1:
         only = [plan(wanted[0], tell=show)]
-        _check_budgets(connection, only, limits, show)
+        check_plan_budgets(connection, only, limits, show)
         return only
     if not new:
         _check_spellings(wanted)
@@ -271,31 +268,10 @@ def plan_many(
             others = [pod for pod in connection.client.list_all_pods() if pod.id not in ended]
             quotes = [plan.quote for plan in plans if plan.quote]
             check_total_limit(limits, quotes, filter(connection.may_be_mine, others))
-        _check_budgets(connection, plans, limits, show)
+        check_plan_budgets(connection, plans, limits, show)
     except KeyboardInterrupt:
         raise describe_interrupted_plan("any pod", unresolved) from None
     return plans
-
-
-def _check_budgets(
-    connection: Connection,
-    plans: Iterable[LaunchPlan],
-    limits: Limits | None,
-    tell: Callable[[str], object],
-) -> None:
-    """Refuse launches that pass a budget of this month."""
-    now = connection.now()
-    orders = [
-        Order(plan.name, plan.quote.price_usd_hr, team_of(connection, plan.spec), _count_hours(plan, now))
-        for plan in plans
-        if plan.quote is not None
-    ]
-    check_budgets(connection, orders, limits.max_month_usd if limits else None, tell)
-
-
-def _count_hours(plan: LaunchPlan, now: datetime) -> float | None:
-    ends_at = plan.guard.ends_at if plan.guard else None
-    return None if ends_at is None else max(0.0, (ends_at - now) / timedelta(hours=1))
 
 
 def _show_once(tell: Callable[[str], object]) -> Callable[[str], object]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
@@ -16,7 +15,7 @@ from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import PodSpec
-from primepods_magic.pods.support.rates import burn_usd_hr
+from primepods_magic.pods.support.rates import highest_burn_usd_hr
 from primepods_magic.pods.terminate import GONE, terminate_pods
 
 from .agreed_prices import describe_price, is_above, name_agreed
@@ -28,7 +27,6 @@ __all__ = [
     "Limits",
     "check_limits",
     "check_total_limit",
-    "highest_burn_usd_hr",
     "limit_violation",
     "missing_ssh_key",
     "terminate_above_agreement",
@@ -79,17 +77,6 @@ class Limits(ShortRepr):
                 raise InvalidRequest(
                     f"{name} must be a number of {unit}, such as 4, or None. Nothing was sent"
                 )
-
-
-def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
-    """Return the highest hourly cost of live pods once they are up; stopped ones count as stopped."""
-    return sum(
-        burn_usd_hr([pod])
-        if pod.status == PodStatus.STOPPED
-        else max(pod.highest_usd_hr or 0.0, burn_usd_hr([pod]))
-        for pod in pods
-        if pod.status != PodStatus.TERMINATED
-    )
 
 
 def check_limits(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "find_unpriced",
     "get_rate_usd_hr",
     "has_ended",
+    "highest_burn_usd_hr",
     "row_cost_usd",
 ]
 
@@ -59,6 +60,20 @@ def burn_usd_hr(things: Iterable[PodDetails | Disk], now: datetime | None = None
     price.
     """
     return sum(get_rate_usd_hr(thing) or 0.0 for thing in things if now is None or not has_ended(thing, now))
+
+
+def highest_burn_usd_hr(things: Iterable[PodDetails | Disk], now: datetime | None = None) -> float:
+    """Estimate as `burn_usd_hr` what things cost per hour once they are up; stopped pods count as stopped."""
+    return sum(
+        max(_get_full_rate_usd_hr(thing), get_rate_usd_hr(thing) or 0.0)
+        for thing in things
+        if now is None or not has_ended(thing, now)
+    )
+
+
+def _get_full_rate_usd_hr(thing: PodDetails | Disk) -> float:
+    is_up = thing.status not in (PodStatus.STOPPED, PodStatus.TERMINATED)
+    return thing.highest_usd_hr or 0.0 if isinstance(thing, PodDetails) and is_up else 0.0
 
 
 def find_unpriced(things: Iterable[_Thing], now: datetime) -> list[_Thing]:
