@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import agent_archive
 from primepods_magic.remote.agent import journal
-from primepods_magic.remote.agent.frames import parse_header, parse_length
+from primepods_magic.remote.agent.frames import read_frame
 from primepods_magic.remote.agent.journal import Journal
 from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.links import open_link
@@ -24,15 +25,14 @@ from tests.support.memory import watch_memory
 from tests.support.soak import SOAK, pick
 
 
-def read_header(data: bytes) -> dict[str, Any]:
-    return parse_header(data[4 : 4 + parse_length(data[:4])])
-
-
 def read_all(written: Journal, number: int = 0) -> list[dict[str, Any]]:
     headers = []
     while number < written.end:
-        data, number = written.read(number)
-        headers.append(read_header(data))
+        data, number = written.read(number, written.end)
+        # Small frames that come together are read together.
+        stream = BytesIO(data)
+        while stream.tell() < len(data):
+            headers.append(read_frame(stream)[0])
     return headers
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from primepods_magic.api.errors import PodsError, RemoteError, WaitInterrupted
@@ -13,7 +14,6 @@ from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
 from primepods_magic.remote.interrupts import Interrupts
 
 from .link_notice import LinkNotice
-from .pod_session import run_in_thread
 from .publisher import BoundPublisher
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ class RelayedCell:
         self._asked: Header = {}
         self._input_number = -1
         self._notice = LinkNotice(self.publish)
+        self.record: Callable[[], object] = lambda: None
+        """Records what it cost, for which the reply need not wait."""
 
     # For the kernel
 
@@ -145,6 +147,7 @@ class RelayedCell:
                 extra={
                     "owner": self._kernel.options.owner,
                     "client": self.request.describe_client(),
+                    "shown": session.take_shown(),
                     **self.request.parts,
                 },
             )
@@ -305,7 +308,7 @@ class RelayedCell:
     # The end
 
     def _note_end(self, end: JobEnd, connection: Any, pod: Any) -> None:
-        """Record what the cell cost, and show it to a person; no one else waits for that."""
+        """Show to a person what the cell cost, and record it later."""
         from primepods_magic.notebook.cells.costs import cost_recorder
 
         job = self._job
@@ -314,13 +317,9 @@ class RelayedCell:
         record = cost_recorder(None, connection, pod, job, is_shown=self._is_attended)
         if self._is_attended:
             record(end, self._show_data)
-
-        def conclude() -> None:
-            job.link.request("shown", job=job.id)
-            if not self._is_attended and not self.request.silent:
-                record(end)
-
-        run_in_thread(conclude, "primepods-record")
+        elif not self.request.silent:
+            self.record = partial(record, end)
+        self._kernel.pod_session.shown.append(job.id)
 
     def _show_data(self, data: dict[str, str]) -> None:
         self.publish("display_data", {"data": data, "metadata": {"primepods": {}}, "transient": {}})
@@ -377,4 +376,5 @@ def replay_job(kernel: Relay, facts: Mapping[str, Any]) -> None:
         reply = cell.follow_again(job)
     kernel.send_reply(request, reply)
     cell.publish("status", {"execution_state": "idle"})
-    link.request("shown", job=str(facts["id"]))
+    kernel.pod_session.shown.append(job.id)
+    kernel.pod_session.report_shown()

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ _MAX_FOLLOWED = 60
 _INFO_S = 0.7
 _TICK_S = 0.01
 _RETRY_S = 5.0
+_NOTE_S = 0.25
 _VERSION_TEXT = re.compile(r"\d{1,3}(\.\w{1,10}){1,3}\Z", re.ASCII)
 _MAX_BANNER_CHARS = 2000
 _VERSION = ".".join(map(str, sys.version_info[:3]))
@@ -70,6 +72,8 @@ class PodKernel(Kernel):
         """Those on their way, the oldest first, which is the one that runs."""
         self._followed: deque[JobFrames] = deque()
         self._info_due_s = 0.0
+        # In this pause before a reply, output of cells would arrive. Here, it is there before the reply.
+        self._execute_sleep = 0.0
         for kind in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[kind] = self._relay_comm
 
@@ -131,7 +135,16 @@ class PodKernel(Kernel):
         """Run a cell on the pod, and return the content of its reply."""
         cell = RelayedCell(self, CellRequest(self.get_parent("shell"), self._read_identities()))
         with self.holding(cell):
-            return dict(await _await_thread(cell.run))
+            content = dict(await _await_thread(cell.run))
+        asyncio.get_running_loop().call_later(
+            _NOTE_S, run_in_thread, partial(self._note_end, cell), "primepods-record"
+        )
+        return content
+
+    def _note_end(self, cell: RelayedCell) -> None:
+        """Note what the client and the next cell do not wait for."""
+        cell.record()
+        self.pod_session.report_shown()
 
     @contextmanager
     def holding(self, cell: RelayedCell) -> Iterator[None]:
@@ -295,6 +308,7 @@ class PodKernel(Kernel):
 
     async def do_shutdown(self, restart: bool) -> dict[str, Any]:
         """End the kernel on the pod, unless the whole server ends; the pod stays."""
+        self.pod_session.report_shown()
         is_server_ending = self._server_file is not None and not self._server_file.exists()
         what = "keeps running"
         if restart or not is_server_ending:

@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
@@ -55,6 +56,8 @@ class PodSession:
         """What the kernel on the pod says of itself."""
         self.is_prepared = False
         """True once the kernel there is known to run, or why it does not."""
+        self.shown: deque[str] = deque()
+        """Jobs whose end was shown, which the pod does not know yet."""
         self._lock = threading.Lock()
         self._pod: PodDetails | None = None
         self._found_at = 0.0
@@ -102,6 +105,20 @@ class PodSession:
             f"The pod '{name}' has ended, and everything on it is gone; {billed}. {did}. Choose "
             "another kernel"
         )
+
+    def take_shown(self) -> list[str]:
+        """Return what was shown, for the caller to report."""
+        taken = []
+        with suppress(IndexError):
+            while True:
+                taken.append(self.shown.popleft())
+        return taken
+
+    def report_shown(self) -> None:
+        """Report what was shown to the pod, which a relay that is started again need not show."""
+        jobs = self.take_shown()
+        if jobs and self.link is not None:
+            self.link.request("shown", shown=jobs)
 
     def describe_failure(self, failure: PodsError) -> PodsError:
         """Return the error of a connection that failed, or that of a pod that has ended meanwhile."""

@@ -15,6 +15,8 @@ __all__ = ["Journal"]
 HEAD_BYTES = 16 << 20
 TAIL_BYTES = 16 << 20
 SEGMENT_BYTES = 2 << 20
+# Frames that are sent together: each is small, and wakes five processes up to the screen.
+_MAX_JOINED_BYTES = 64 << 10
 
 
 class _Segment:
@@ -67,15 +69,22 @@ class _Segment:
                 os.truncate(self.path, self.size)
             raise
 
-    def read(self, number: int) -> bytes:
-        index = number - self.first
-        begin = self.offsets[index]
-        end = self.offsets[index + 1] if index + 1 < len(self.offsets) else self.size
+    def read(self, number: int, stop: int) -> tuple[bytes, int]:
+        """Return the bytes of frames, and the number after them: before `stop`, or as many as are joined."""
+        begin = self.offsets[number - self.first]
+        after = min(stop, self.end)
+        while after > number + 1 and self._find_end(after) - begin > _MAX_JOINED_BYTES:
+            after -= 1
+        end = self._find_end(after)
         if self._memory is not None:
-            return bytes(self._memory[begin:end])
+            return bytes(self._memory[begin:end]), after
         with open(self.path, "rb") as reader:
             reader.seek(begin)
-            return reader.read(end - begin)
+            return reader.read(end - begin), after
+
+    def _find_end(self, after: int) -> int:
+        index = after - self.first
+        return self.offsets[index] if index < len(self.offsets) else self.size
 
     def close(self) -> None:
         if self._writer is not None:
@@ -200,17 +209,17 @@ class Journal:
                     self._kept_segments.pop(index).remove()
                 return
 
-    def read(self, number: int) -> tuple[bytes, int]:
-        """Return the bytes of a frame, and the number of the next one.
+    def read(self, number: int, stop: int) -> tuple[bytes, int]:
+        """Return the bytes of some frames before `stop`, and the number of the next one.
 
-        If frames were dropped here, the returned frame says how many.
+        If frames were dropped here, one that says how many is returned.
         """
         for segment in self._kept_segments:
             if number < segment.first:
                 gap = {"type": "gap", "job": self._job, "n": number, "dropped": segment.first - number}
                 return pack_frame(gap), segment.first
             if number < segment.end:
-                return segment.read(number), number + 1
+                return segment.read(number, stop)
         raise IndexError(number)
 
     def close(self) -> None:

@@ -194,6 +194,7 @@ class _Agent:
 
     def _do_run(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         session = self._open_session(header["session"])
+        self._do_shown(client, header, buffers)
         if header["id"] in session.jobs:
             return {}
         running = None if header["again"] else session.find_running(header["digest"])
@@ -223,8 +224,7 @@ class _Agent:
         return {"state": state}
 
     def _do_input(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
-        job = self.find_job(header["job"])
-        if job:
+        if job := self.find_job(header["job"]):
             self.sessions[job.facts["session"]].send_input(job, header["id"], header["n"], header["value"])
         return {}
 
@@ -290,8 +290,7 @@ class _Agent:
         return {"jobs": [{key: facts[key] for key in ("id", "msg_id", "title", "client")} for facts in owned]}
 
     def _do_shown(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
-        job = self.find_job(header["job"])
-        if job:
+        for job in filter(None, map(self.find_job, header.get("shown", ()))):
             job.note_shown()
         return {}
 
@@ -384,14 +383,15 @@ class _Client:
             grown = job.grown
             while number < job.journal.end:
                 try:
-                    data, number_after = job.journal.read(number)
+                    # Before a question comes a frame that says that it waits.
+                    stop = job.input_number if job.input_number > number else job.journal.end
+                    data, number_after = job.journal.read(number, stop)
                 except OSError:
                     # The job was removed, as the oldest ones are.
                     self._write_to(to, pack_frame({"type": "unknown", "job": job.id}))
                     return
                 if number == job.input_number:
-                    wanted = {"type": "input_wanted", "job": job.id, "n": number}
-                    self._write_to(to, pack_frame(wanted))
+                    self._write_to(to, pack_frame({"type": "input_wanted", "job": job.id, "n": number}))
                 number = number_after
                 self._write_to(to, data)
                 async with self._draining:

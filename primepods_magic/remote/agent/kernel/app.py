@@ -45,6 +45,12 @@ def make_kernel_app(connection_file: str) -> Callable[[], object]:
             return context, pipe_out
 
     class PrivateKernelApp(kernelapp.IPKernelApp):
+        def init_kernel(self) -> None:
+            super().init_kernel()  # type: ignore[no-untyped-call]
+            # A pause before each reply, for output to arrive. Our host waits for the status after it instead.
+            kernel: Any = self.kernel
+            kernel._execute_sleep = 0.0
+
         def init_shell(self) -> None:
             super().init_shell()  # type: ignore[no-untyped-call]
             streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
