@@ -19,6 +19,7 @@ __all__ = ["DONE_STATES", "Job"]
 DONE_STATES = ("ok", "error", "cancelled", "died")
 _FILE = "job.json"
 _PAGE_BYTES = 4096
+_GATHER_S = 0.004
 # Parts of an execute request.
 _REQUEST = ("code", "allow_stdin", "silent", "store_history", "user_expressions", "stop_on_error")
 # What a relay needs to show the job again after it was restarted.
@@ -32,19 +33,19 @@ class Job:
     ----------
     facts : dict
         Listed facts: id, session, title, state, and times in seconds since the epoch of the pod's clock.
-    grown : asyncio.Event
-        Set, and replaced by a new one, when its journal has another frame.
     """
 
     def __init__(self, folder: str, facts: dict[str, Any]) -> None:
         self.id: str = facts["id"]
         self.facts = facts
         self.journal = Journal(folder, self.id)
-        self.grown = asyncio.Event()
         self.gpu = GpuUse()
         self.input_number = -1
         """Number of the frame that waits for input, or -1."""
         self._folder = folder
+        self._grown = asyncio.Event()
+        """Set, and replaced by a new one, when its journal has another frame."""
+        self._ended = asyncio.Event()
         # An agent that was started later can only use the wall clock.
         self._started_s = time.monotonic() - max(0.0, time.time() - facts.get("started_at", time.time()))
 
@@ -94,8 +95,16 @@ class Job:
     def append(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
         """Write a frame for all followers."""
         self.journal.append(header, buffers)
-        self.grown.set()
-        self.grown = asyncio.Event()
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    async def await_frames(self, number: int) -> None:
+        """Wait until there is a frame from a number on, and for what follows it within moments."""
+        while self.journal.end <= number:
+            await self._grown.wait()
+        # Frames that cross together wake each process on the way once. The last one does not wait.
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), _GATHER_S)
 
     def start(self, **details: Any) -> None:
         """Mark it as running."""
@@ -117,6 +126,7 @@ class Job:
 
     def _append_end(self) -> None:
         self.append({"type": "done", **self.facts})
+        self._ended.set()
         self.journal.close()
 
     def repair(self) -> None:

@@ -380,7 +380,7 @@ class _Client:
     async def _send_frames(self, to: str, job: Job, number: int, window: Window) -> None:
         job.journal.skip_to(number)
         while True:
-            grown = job.grown
+            await job.await_frames(number)
             while number < job.journal.end:
                 try:
                     # Before a question comes a frame that says that it waits.
@@ -397,4 +397,3 @@ class _Client:
                 async with self._draining:
                     await self._writer.drain()
                 await window.take(number, len(data))
-            await grown.wait()
