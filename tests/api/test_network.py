@@ -428,7 +428,8 @@ def test_goes_through_a_proxy_that_is_set_after_the_first_request(
         # One that cannot be used changes nothing.
         monkeypatch.setenv("HTTPS_PROXY", "nonsense://[")
         transport.follow_environment()
-        assert transport.proxy == proxy.removeprefix("https://")
+        assert transport.proxy is not None
+        assert transport.proxy.place == proxy.removeprefix("https://")
         transport.close()
 
 
