@@ -435,12 +435,20 @@ def test_goes_through_a_proxy_that_is_set_after_the_first_request(
 
 def test_a_proxy_that_lets_nothing_through_has_passed_no_create_on(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
-    with sending(lambda connection: connection.sendall(refusal)) as url:
+    asked = []
+
+    def refuse(connection: socket.socket) -> None:
+        asked.append(connection)
+        connection.sendall(refusal)
+
+    with sending(refuse) as url:
         monkeypatch.setenv("HTTPS_PROXY", url)
         transport = HttpSession(Settings("https://pods.test", KEY))
         with pytest.raises(errors.ServiceUnavailable, match="the proxy refused: 407") as caught:
-            transport.request("POST", "/x", body={}, budget_s=0)
+            transport.request("POST", "/x", body={})
         transport.close()
+    # A password that is wrong several times may lock the account.
+    assert len(asked) == 1
     assert not caught.value.may_have_acted
 
 

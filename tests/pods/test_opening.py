@@ -276,6 +276,18 @@ def test_a_proxy_may_be_written_as_other_programs_take_it(
         assert find(ask_doctor(monkeypatch), "service").result == "ok"
 
 
+def test_an_exclusion_is_blamed_if_the_service_answers_through_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    with proxied(certificate, ANSWERS, []) as proxy, loopback_guard.expecting():
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv("no_proxy", ".test")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        findings = ask_doctor(monkeypatch)
+    todo = "correct or unset no_proxy: the service answers without it"
+    assert find(findings, "service").what_to_do == todo
+
+
 def test_entries_of_no_proxy_that_exclude_nothing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "localhost,10.*,[fe80::1,.example")
     finding = find(diagnose(), "no proxy")

@@ -47,6 +47,7 @@ from .hidden_parts import BearerAuth, JsonBody
 from .network import limit_client, limit_exchange
 from .parsing import raise_reported_error
 from .route.certificates import ADDED_VARIABLES, CERTIFICATE_VARIABLES, create_tls_context
+from .route.failures import is_login_refused
 from .route.proxies import PROXY_VARIABLES, Proxy, choose_proxy
 from .sent_secrets import SentSecrets, secrets_in
 
@@ -221,6 +222,7 @@ class HttpSession:
                 failure = error_from_exception(method, self._settings.base_url, error, self._proxy)
                 never_left, is_too_much = isinstance(error, NOT_SENT_ERRORS), False
                 may_retry = attempt < CONNECT_ATTEMPTS if never_left else method != "POST"
+                may_retry = may_retry and not is_login_refused(error)
                 delay_s = _backoff_s(attempt)
             else:
                 try:

@@ -11,7 +11,7 @@ from primepods_magic.api.text.sanitize import sanitize
 
 from .proxies import Proxy
 
-__all__ = ["advise", "describe_exception"]
+__all__ = ["advise", "describe_exception", "is_login_refused"]
 
 _MAX_REASON = 100
 _CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED\] certificate verify failed: (?P<reason>.*) \(_ssl")
@@ -45,18 +45,25 @@ def describe_exception(error: httpx.HTTPError, proxy: Proxy | None) -> str:
 
 
 def advise(error: httpx.HTTPError, proxy: Proxy | None) -> str:
-    """Return what to do about a request that never left, as a sentence without its full stop."""
+    """Return what to do about a request that never left, without the last full stop."""
     if _is_untrusted(error):
         return "If your network inspects TLS, set SSL_CERT_FILE to a file with its certificates (PEM)"
     if proxy is None:
         return "Check the network and try again"
-    if isinstance(error, httpx.ProxyError) and str(error).startswith("407"):
+    if is_login_refused(error):
         if proxy.has_password:
-            return f"Correct the user and password in {proxy.variable}; the proxy must accept basic auth"
-        return f"Give {proxy.variable} a user and password: http://USER:PASSWORD@{proxy.place}"
+            kind = "" if proxy.scheme.startswith("socks") else ". Only basic authentication is possible"
+            return f"Correct the user and password in {proxy.variable}{kind}"
+        return f"Give {proxy.variable} a user and password: {proxy.scheme}://USER:PASSWORD@{proxy.place}"
     if proxy.scheme == "https" and _lacks_tls(error):
         return f"Begin {proxy.variable} with http://, as most proxies need for https services as well"
     return f"Check {proxy.variable} and the network, and try again"
+
+
+def is_login_refused(error: httpx.HTTPError) -> bool:
+    """Return whether a proxy wants a user and password, or others: trying again may lock the account."""
+    words = ("407", "Invalid username/password", "Requested NO AUTHENTICATION")
+    return isinstance(error, httpx.ProxyError) and str(error).startswith(words)
 
 
 def _is_untrusted(error: httpx.HTTPError) -> bool:
