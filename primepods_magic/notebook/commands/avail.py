@@ -86,8 +86,8 @@ def _refuse_other_flags(args: Namespace) -> None:
 
     wrong = [name for name in _NOT_OF_DISKS if getattr(args, name) not in (None, False)]
     if wrong:
-        flag = f"--{wrong[0].replace('_', '-')}"
-        raise InvalidRequest(f"--disks lists offers of disks, so it cannot go with {flag}. Nothing was done")
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in wrong)
+        raise InvalidRequest(f"--disks lists offers of disks, so it cannot go with {flags}. Nothing was done")
 
 
 def _list_offers(magics: PodsMagics, args: Namespace) -> Any:
