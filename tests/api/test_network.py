@@ -410,6 +410,8 @@ def test_refuses_a_certificate_of_another_host_inside_a_proxy_that_speaks_tls(
             transport.request("POST", "/x", body={}, budget_s=0)
         transport.close()
     assert not caught.value.may_have_acted
+    assert "Hostname mismatch, certificate is not valid for 'pods.test')" in str(caught.value)
+    assert "Check the URL of the service" in str(caught.value)
 
 
 @pytest.mark.usefixtures("trusted")

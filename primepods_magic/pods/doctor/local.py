@@ -152,7 +152,10 @@ def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> 
         yield Finding("proxy", "warning", f"{which}; not tried: there is no API key")
     else:
         yield Finding(
-            "proxy", "warning", f"{which}; the service was not reached through it", f"check {which}"
+            "proxy",
+            "warning",
+            f"{which}; the service was not reached through it",
+            f"check {proxy.variable}",
         )
 
 

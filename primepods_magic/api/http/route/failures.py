@@ -46,6 +46,10 @@ def describe_exception(error: httpx.HTTPError, proxy: Proxy | None) -> str:
 
 def advise(error: httpx.HTTPError, proxy: Proxy | None) -> str:
     """Return what to do about a request that never left, without the last full stop."""
+    if _is_untrusted(error) and "mismatch" in str(error):
+        return "Check the URL of the service, and whether another server answers for it in this network"
+    if _is_untrusted(error) and any(word in str(error) for word in ("expired", "not yet valid")):
+        return "Check this computer's clock. If it is right, the certificate has to be renewed"
     if _is_untrusted(error):
         return "If your network inspects TLS, set SSL_CERT_FILE to a file with its certificates (PEM)"
     if proxy is None:
