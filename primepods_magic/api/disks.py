@@ -5,7 +5,7 @@ Source: the published OpenAPI document; the specification's page has none of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -128,10 +128,17 @@ class DiskCalls:
     """The calls of the client for disks."""
 
     session: HttpSession
+    on_disks: Callable[[list[Disk]], object] | None = None
+    """A callback that receives every list of disks."""
+    on_disk_change: Callable[[], object] | None = None
+    """A callback for the time before a disk is created, renamed or deleted, or may be."""
 
     def list_disks(self, *, budget_s: float | None = None) -> list[Disk]:
         """Return the disks that this key can see (``GET /disks``), with retries for ``budget_s``."""
-        return read_models(self.session, Disk, _DISKS, "disks", budget_s=budget_s)
+        disks = read_models(self.session, Disk, _DISKS, "disks", budget_s=budget_s)
+        if self.on_disks is not None:
+            self.on_disks(disks)
+        return disks
 
     def list_disk_offers(
         self, *, regions: Iterable[str] = (), data_center_id: str | None = None
@@ -196,6 +203,7 @@ class DiskCalls:
         }
         if team_id:
             body["team"] = {"teamId": team_id}
+        self._note_change()
         try:
             disk = read_model(Disk, self.session.request("POST", _DISKS, body=body))
         except UnexpectedAnswer as error:
@@ -206,6 +214,7 @@ class DiskCalls:
 
     def rename_disk(self, disk_id: str, name: str) -> None:
         """Rename a disk (``PATCH /disks/{disk_id}``)."""
+        self._note_change()
         self.session.request("PATCH", _path_of(disk_id), body={"name": name})
 
     def delete_disk(self, disk_id: str) -> None:
@@ -216,7 +225,12 @@ class DiskCalls:
         NotFound
             The disk is gone already, or was never visible to this key.
         """
+        self._note_change()
         self.session.request("DELETE", _path_of(disk_id))
+
+    def _note_change(self) -> None:
+        if self.on_disk_change is not None:
+            self.on_disk_change()
 
 
 def _path_of(disk_id: str) -> str:

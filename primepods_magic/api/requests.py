@@ -157,7 +157,7 @@ class PodFields(Request):
     gpu_count: PositiveInt | None = None
     image: Name | None = None
     custom_template_id: Name | None = None
-    data_center_id: Name | None = None
+    data_center_id: Names | None = None
     country: Names | None = None
     security: Name | None = None
     disk_size: PositiveInt | None = None
@@ -182,6 +182,7 @@ class PodRequest(PodFields):
     gpu_type: Name
     socket: Name
     gpu_count: PositiveInt
+    data_center_id: Name | None = None
     country: Name | None = None
 
 

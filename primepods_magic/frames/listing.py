@@ -43,9 +43,10 @@ def list_offers(
     **filters
         ``gpu``, ``region``, ``country``, ``provider``, ``security``, ``socket``, ``max_price`` (USD per
         hour), ``min_vram_gb``, ``min_total_vram_gb``, ``min_memory_gb``, ``min_vcpus``, ``min_disk_gb``, or
-        another field of a spec. Part of a name is enough if it matches only one. The first four take several
-        as well, such as ``gpu=["H100_80GB", "A100_80GB"]``. An offer that does not state an amount does not
-        reach a minimum.
+        another field of a spec. Part of a name is enough if it matches only one. The first four and
+        ``data_center_id`` take several as well, such as ``gpu=["H100_80GB", "A100_80GB"]``. An offer that
+        does not state an amount does not reach a minimum. ``disks`` are ids or names of disks: only offers
+        where all of them can be attached.
 
     Returns
     -------

@@ -122,6 +122,8 @@ def _complete_value(action: Any, prefix: str) -> list[str]:
         return _filter_words(action.choices, prefix)
     if action.dest in ("pod", "pods") and not action.option_strings:
         return _complete_pod(prefix)
+    if action.metavar == "DISK":
+        return _complete_disk(prefix)
     if action.dest == "sort":
         return _filter_words(_list_columns(), prefix)
     if action.dest == "context":
@@ -186,6 +188,14 @@ def _complete_pod(prefix: str) -> list[str]:
         return []
     connection.completion_cache.refresh(connection)
     return connection.completion_cache.complete_pod(prefix, quote_word)
+
+
+def _complete_disk(prefix: str) -> list[str]:
+    connection = _find_connection()
+    if connection is None:
+        return []
+    connection.completion_cache.refresh_disks(connection)
+    return connection.completion_cache.complete_disk(prefix, quote_word)
 
 
 def _find_connection() -> Connection | None:

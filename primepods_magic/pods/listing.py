@@ -18,6 +18,7 @@ from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.support.offer_orders import OFFER_ORDERS
 
 from .choose_offer import find_offers
+from .disks.find import find_attachable
 from .existence import examine_pods
 from .offers import ignored_mismatches, mismatches, sort_offers
 from .short_names import resolve_names
@@ -106,13 +107,16 @@ def list_fitting_offers(
     """List offers that fit a spec, cheapest first; then those with unknown stock, then those sold out.
 
     ``count`` GPUs, or any number. ``sort`` is one of `OFFER_ORDERS`. ``spot`` lists spot offers only, else
-    none. Under a ``max_price`` in USD, offers in other currencies do not fit. ``tell`` shows the whole names
-    of short ones.
+    none. Under a ``max_price`` in USD, offers in other currencies do not fit. The spec's ``disks`` are ids or
+    names of disks that can be attached. ``tell`` shows the whole names of short ones, and which disk is in
+    use.
     """
     check_flags(spot=spot)
     check_count("count", count)
     check_choice("sort", sort, OFFER_ORDERS)
     (spec,) = resolve_names(connection, [spec], tell)
+    if spec.disks:
+        spec = spec.model_copy(update={"disks": find_attachable(connection, spec.disks, tell)})
     offers = []
     for offer in find_offers(connection.client, spec):
         wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})

@@ -410,6 +410,8 @@ def test_refuses_a_certificate_of_another_host_inside_a_proxy_that_speaks_tls(
             transport.request("POST", "/x", body={}, budget_s=0)
         transport.close()
     assert not caught.value.may_have_acted
+    assert "Hostname mismatch, certificate is not valid for 'pods.test')" in str(caught.value)
+    assert "Check the URL of the service" in str(caught.value)
 
 
 @pytest.mark.usefixtures("trusted")
@@ -428,18 +430,27 @@ def test_goes_through_a_proxy_that_is_set_after_the_first_request(
         # One that cannot be used changes nothing.
         monkeypatch.setenv("HTTPS_PROXY", "nonsense://[")
         transport.follow_environment()
-        assert transport.proxy == proxy.removeprefix("https://")
+        assert transport.proxy is not None
+        assert transport.proxy.place == proxy.removeprefix("https://")
         transport.close()
 
 
 def test_a_proxy_that_lets_nothing_through_has_passed_no_create_on(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
-    with sending(lambda connection: connection.sendall(refusal)) as url:
+    asked = []
+
+    def refuse(connection: socket.socket) -> None:
+        asked.append(connection)
+        connection.sendall(refusal)
+
+    with sending(refuse) as url:
         monkeypatch.setenv("HTTPS_PROXY", url)
         transport = HttpSession(Settings("https://pods.test", KEY))
         with pytest.raises(errors.ServiceUnavailable, match="the proxy refused: 407") as caught:
-            transport.request("POST", "/x", body={}, budget_s=0)
+            transport.request("POST", "/x", body={})
         transport.close()
+    # A password that is wrong several times may lock the account.
+    assert len(asked) == 1
     assert not caught.value.may_have_acted
 
 

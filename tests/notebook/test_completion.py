@@ -325,6 +325,20 @@ def test_what_is_old_is_looked_up_behind(
     assert not [thread for thread in threading.enumerate() if thread.name == "primepods-background"]
 
 
+def test_completes_disks_wherever_one_is_named(shell: Any) -> None:
+    shell.run("%pods disks create corpus --size 100 -y")
+    shell.run("%pods disks create 'my texts' --size 100 -y")
+    shell.run("%pods disks")
+    assert completed(shell, "%pods avail --disk c") == ["%pods avail --disk corpus"]
+    assert completed(shell, "%pods avail --disk my") == ["%pods avail --disk 'my texts'"]
+    assert completed(shell, "%pods disks rm c") == ["%pods disks rm corpus"]
+    disk_id = shell.run("%pods disks show corpus")["id"].iloc[0]
+    assert completed(shell, f"%pods disks show {disk_id[:6]}") == [f"%pods disks show {disk_id}"]
+    # A change is fetched behind the next key press.
+    shell.run("%pods disks create new --size 100 -y")
+    eventually(lambda: completed(shell, "%pods disks rm n") == ["%pods disks rm new"], "the new disk")
+
+
 def test_a_service_that_is_gone_disturbs_nobody(
     shell: Any, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:

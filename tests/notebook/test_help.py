@@ -100,6 +100,8 @@ def world(
                 made = "mkdir -p results work runs/a; touch model.pt runs/1.csv 'runs/a/best 1.pt'"
                 made += " work/model.pt work/log.txt work/metrics.csv"
                 bare_shell.user_ns["pod"].exec(made)
+            if "--disk corpus" in cell:
+                bare_shell.run("%pods disks create corpus --size 100 -y")
             if cell.startswith("%pods hold"):
                 bare_shell.run("%pods guard train --for 1h")
             first = bare_shell.user_ns["pod"].id

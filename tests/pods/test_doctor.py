@@ -296,7 +296,7 @@ def test_a_key_and_a_url_from_different_places_are_told(
     [
         (f"http://user:{SECRET}@proxy.test:3128", "HTTPS_PROXY is proxy.test:3128; not tried"),
         (f"user:{SECRET}@proxy.test:3128", "HTTPS_PROXY is proxy.test:3128; not tried"),
-        (f"http://user:{SECRET}@[bad", "HTTPS_PROXY is %5bbad; not tried"),
+        (f"http://user:{SECRET}@[bad", "HTTPS_PROXY cannot be used (it is not a URL)"),
         (f"http://user:{SECRET}@proxy.test:{SECRET}", "HTTPS_PROXY cannot be used (it is not a URL)"),
         (f"http://user:{SECRET}@", "HTTPS_PROXY cannot be used (it is not a URL)"),
         ("http://", "HTTPS_PROXY cannot be used (it is not a URL)"),

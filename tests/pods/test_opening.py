@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.api.client import Client
-from primepods_magic.api.errors import InvalidRequest, NotConfigured
+from primepods_magic.api.errors import InvalidRequest, NotConfigured, ServiceUnavailable
+from primepods_magic.api.http.route import certificates
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.connection.open_client import find_blame, open_client
 from primepods_magic.pods.doctor import Finding, diagnose
-from tests.support.tls import make_certificate, proxied
+from tests.support.guard import loopback_guard
+from tests.support.tls import index_certificate, make_certificate, proxied
 
 SECRET = "pit_0123456789abcdef0123456789abcdef"
 PASSWORD = "proxy-password-0123456789"
@@ -64,15 +67,15 @@ def ask_doctor(monkeypatch: pytest.MonkeyPatch, timeout_s: float = 5.0) -> list[
 
 
 UNUSABLE = [
-    ("NO_PROXY", "localhost,fe80::/10", "'fe80::/10'"),
-    ("no_proxy", "fd00::/8, ::1", "'fd00::/8'"),
-    ("NO_PROXY", "a.test,[fe80::1", "'[fe80::1'"),
     ("HTTPS_PROXY", f"ftp://ada:{PASSWORD}@proxy.test", "kind of proxy"),
     ("HTTPS_PROXY", f"htp://ada:{PASSWORD}@proxy.test", "kind of proxy"),
     ("https_proxy", f"http://ada:{PASSWORD}@proxy.test:notaport", "not a URL"),
     ("HTTPS_PROXY", f"http://ada:{PASSWORD}@[::1", "not a URL"),
     ("ALL_PROXY", f"socks4://ada:{PASSWORD}@proxy.test", "kind of proxy"),
-    ("HTTP_PROXY", "http://[fe80::1%eth0]:3128:1", "not a URL"),
+    ("HTTPS_PROXY", "http://[fe80::1%eth0]:3128:1", "not a URL"),
+    ("HTTPS_PROXY", f"http://ada:12#{PASSWORD}@proxy.test:3128", "write #, / and ? of its user or password"),
+    ("HTTPS_PROXY", f"http://{PASSWORD}:a/b@proxy.test:3128", "write #, / and ? of its user or password"),
+    ("HTTPS_PROXY", f'"http://ada:{PASSWORD}@proxy.test:3128"', "quotation marks"),
     ("SSL_CERT_FILE", f"/nowhere/{PASSWORD}", "the path does not exist"),
     ("SSL_CERT_FILE", "NOT_PEM", "no certificates"),
     ("SSLKEYLOGFILE", f"/nowhere/{PASSWORD}", "the path does not exist"),
@@ -87,7 +90,7 @@ def test_a_variable_that_cannot_be_used_is_named_by_connect_and_by_the_doctor(
     # Innocent ones beside it are not blamed.
     for name, innocent in (
         ("HTTP_PROXY", "http://proxy.test:3128"),
-        ("NO_PROXY", "localhost,::1,127.0.0.0/8"),
+        ("NO_PROXY", "localhost,::1/128,fe80::/10,[fd00::1"),
     ):
         if name.casefold() != variable.casefold():
             monkeypatch.setenv(name, innocent)
@@ -132,7 +135,7 @@ def test_what_a_request_has_passed_through_is_ok(monkeypatch: pytest.MonkeyPatch
         findings = ask_doctor(monkeypatch)
     place = proxy.removeprefix("http://")
     assert find(findings, "proxy") == Finding(
-        "proxy", "ok", f"HTTPS_PROXY is {place}; the service answers through it"
+        "proxy", "ok", f"https_proxy is {place}; the service answers through it"
     )
     assert find(findings, "certificates") == Finding("certificates", "ok", "from SSL_CERT_FILE")
     assert set(connected) == {"pods.test:443"}
@@ -174,17 +177,125 @@ def test_a_proxy_that_is_not_there_is_blamed_if_the_service_answers_without_it(
     assert "not reached through it" in find(findings, "proxy").detail
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_certificates_for_other_programs_are_said_not_to_be_read(
-    monkeypatch: pytest.MonkeyPatch, certificate: Path, variable: str
+def test_certificates_of_other_programs_are_trusted_as_well(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path, tmp_path: Path, variable: str, is_folder: bool
 ) -> None:
-    monkeypatch.setenv(variable, str(certificate))
-    finding = find(diagnose(), "certificates")
+    # Without the proxy, the doctor would look the service up.
+    with proxied(certificate, ANSWERS, []) as proxy, loopback_guard.expecting():
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv(variable, str(tmp_path / "nowhere"))
+        findings = ask_doctor(monkeypatch)
+        # A variable that is not ours never prevents requests.
+        assert "its certificate is not trusted here: self-signed" in find(findings, "service").detail
+        assert find(findings, "service").what_to_do.startswith(
+            "If your network inspects TLS, set SSL_CERT_FILE"
+        )
+        assert f"what {variable} names cannot be used" in find(findings, "certificates").detail
+        monkeypatch.setenv(variable, str(index_certificate(certificate) if is_folder else certificate))
+        findings = ask_doctor(monkeypatch)
+    assert find(findings, "certificates") == Finding("certificates", "ok", f"the default ones and {variable}")
+    assert find(findings, "service").result == "ok"
+
+
+def test_a_file_and_a_folder_of_certificates_are_both_used(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path, "other.test")))
+    monkeypatch.setenv("SSL_CERT_DIR", str(index_certificate(certificate)))
+    with proxied(certificate, ANSWERS, []) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        assert find(ask_doctor(monkeypatch), "service").result == "ok"
+
+
+def test_certificates_that_an_administrator_added_are_trusted(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    monkeypatch.setattr(certificates, "_SYSTEM_BUNDLES", ("/nowhere", str(certificate)))
+    with proxied(certificate, ANSWERS, []) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        assert find(ask_doctor(monkeypatch), "service").result == "ok"
+
+
+@pytest.mark.parametrize("given", ["", f"ada:wrong-{PASSWORD}@"])
+def test_a_proxy_that_wants_a_password_is_told_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path, given: str
+) -> None:
+    with proxied(certificate, ANSWERS, [], login=f"ada:{PASSWORD}") as proxy, loopback_guard.expecting():
+        place = proxy.removeprefix("http://")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{given}{place}")
+        findings = ask_doctor(monkeypatch)
+        assert "the proxy refused: 407 Who is " in find(findings, "service").detail
+        if given:
+            assert "Correct the user and password in HTTPS_PROXY" in find(findings, "service").what_to_do
+        else:
+            todo = f"Give HTTPS_PROXY a user and password: http://USER:PASSWORD@{place}"
+            assert find(findings, "service").what_to_do == todo
+        # The proxy repeats what it was given.
+        assert PASSWORD not in str(findings)
+        assert base64.b64encode(given.encode()).decode()[:-4] not in str(findings) or not given
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ada:{PASSWORD}@{place}")
+        assert find(ask_doctor(monkeypatch), "service").result == "ok"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_error_names_the_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://ada:{PASSWORD}@{place}")
+        with open_client(Settings(URL, SECRET)) as client, pytest.raises(ServiceUnavailable) as caught:
+            client.session.request("GET", "/x", budget_s=0)
+    assert f"(connection refused or no route: the proxy {place})" in str(caught.value)
+    assert str(caught.value).endswith("Check HTTPS_PROXY and the network, and try again")
+
+
+def test_a_proxy_that_speaks_no_tls_is_told_to_be_http(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    with proxied(certificate, ANSWERS, []) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.replace("http://", "https://"))
+        with open_client(Settings(URL, SECRET)) as client, pytest.raises(ServiceUnavailable) as caught:
+            client.session.request("GET", "/x", budget_s=0)
+    assert "Begin HTTPS_PROXY with http://" in str(caught.value)
+
+
+@pytest.mark.parametrize("address", [" {}/ \n", "127.0.0.1:{}", "HTTP://127.0.0.1:{}"])
+def test_a_proxy_may_be_written_as_other_programs_take_it(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path, address: str
+) -> None:
+    with proxied(certificate, ANSWERS, []) as proxy:
+        value = address.format(proxy if address.startswith(" ") else proxy.rpartition(":")[2])
+        monkeypatch.setenv("HTTPS_PROXY", value)
+        # Variables for other services are not read.
+        monkeypatch.setenv("HTTP_PROXY", "ftp://proxy.test")
+        monkeypatch.setenv("ALL_PROXY", "socks4://proxy.test")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert find(ask_doctor(monkeypatch), "service").result == "ok"
+
+
+def test_an_exclusion_is_blamed_if_the_service_answers_through_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    with proxied(certificate, ANSWERS, []) as proxy, loopback_guard.expecting():
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv("no_proxy", ".test")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        findings = ask_doctor(monkeypatch)
+    todo = "correct or unset no_proxy: the service answers without it"
+    assert find(findings, "service").what_to_do == todo
+
+
+def test_entries_of_no_proxy_that_exclude_nothing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost,10.*,[fe80::1,.example")
+    finding = find(diagnose(), "no proxy")
     assert finding.result == "warning"
-    assert f"{variable} is set, but not used here" in finding.detail
-    assert "SSL_CERT_FILE" in finding.what_to_do
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert variable not in find(diagnose(), "certificates").detail
+    assert "'10.*'" in finding.detail
+    assert "'[fe80::1'" in finding.detail
+    assert "in NO_PROXY" in finding.detail
+    assert "localhost" not in finding.detail
 
 
 def test_without_a_key_nothing_is_ok_that_was_not_tried(
@@ -204,7 +315,8 @@ def test_a_proxy_that_is_not_used_is_said_not_to_be(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("NO_PROXY", no_proxy)
     monkeypatch.setenv("PRIME_API_BASE_URL", URL)
-    assert find(diagnose(), "proxy").detail == "HTTPS_PROXY is proxy.test:3128; not used for pods.test"
+    unused = f"not used for pods.test, which '{no_proxy}' in NO_PROXY excludes"
+    assert find(diagnose(), "proxy").detail == f"HTTPS_PROXY is proxy.test:3128; {unused}"
 
 
 @pytest.mark.parametrize("timeout_s", [float("nan"), -1, "5", None, True])

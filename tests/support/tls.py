@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import socket
@@ -30,23 +31,46 @@ def make_certificate(folder: Path, host: str) -> Path:
     return certificate
 
 
+def index_certificate(certificate: Path) -> Path:
+    """Return a folder with a certificate, under the name by which OpenSSL looks for it."""
+    asked = ["openssl", "x509", "-hash", "-noout", "-in", certificate]
+    name = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    folder = certificate.with_suffix(".folder")
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.0").write_bytes(certificate.read_bytes())
+    return folder
+
+
 @contextmanager
-def proxied(certificate: Path, answers: dict[str, Any], connected: list[str]) -> Iterator[str]:
-    """The address of a proxy that is every service at once, and notes whom it was to connect to."""
+def proxied(
+    certificate: Path, answers: dict[str, Any], connected: list[str], login: str = ""
+) -> Iterator[str]:
+    """The address of a proxy that is every service at once, and notes whom it was to connect to.
+
+    With a ``login``, it wants this user and password, and its refusal repeats what it was given.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, certificate.with_suffix(".key"))
 
     def serve(connection: socket.socket) -> None:
         connection.settimeout(10)
         try:
-            connected.append(connection.recv(65_536).decode().split()[1])
+            asked = connection.recv(65_536).decode()
+            connected.append(asked.split()[1])
+            given = asked.partition("Basic ")[2].partition("\r")[0]
+            if login and base64.b64decode(given).decode() != login:
+                refusal = f"407 Who is {given} {base64.b64decode(given).decode()}?"
+                connection.sendall(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+                connection.close()
+                return
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             with context.wrap_socket(connection, server_side=True) as tunnel:
-                while asked := tunnel.recv(65_536):
-                    path = asked.decode().split()[1].partition("?")[0]
+                while request := tunnel.recv(65_536):
+                    path = request.decode().split()[1].partition("?")[0]
                     body = json.dumps(answers.get(path, {})).encode()
                     tunnel.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        except (OSError, IndexError):
+        except (OSError, IndexError, ValueError):
+            # Also what is not HTTP.
             connection.close()
 
     with listening(serve) as url:

@@ -26,9 +26,12 @@ from primepods_magic.api.text.sanitize import sanitize
 
 from .body_decoding import read_text
 from .parsing import read_error
+from .route.failures import advise, describe_exception
+from .route.proxies import Proxy
 from .sold_out import names_capacity
 
 __all__ = [
+    "NOTHING_DONE",
     "NOT_SENT_ERRORS",
     "error_from_exception",
     "error_from_response",
@@ -40,6 +43,9 @@ __all__ = [
 
 NOT_SENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 """Errors raised before any of a request leaves; the last is a proxy that refuses it."""
+
+NOTHING_DONE = "Nothing was done"
+"""The sentence of an error for a request that never left; what to do follows it."""
 
 _MAYBE_DONE = "It may have been acted on and was not sent again"
 _CREATE_PATH = "/api/v1/pods"
@@ -80,23 +86,22 @@ def find_error_class(status_code: int) -> type[PodsError]:
     return _BY_STATUS.get(status_code, RequestRefused)
 
 
-def error_from_exception(method: str, origin: str, error: httpx.HTTPError) -> PodsError:
+def error_from_exception(
+    method: str, origin: str, error: httpx.HTTPError, proxy: Proxy | None = None
+) -> PodsError:
     """Return the error for a request without a response; a POST that was sent may have been acted on."""
+    reason = describe_exception(error, proxy)
     if isinstance(error, NOT_SENT_ERRORS):
         never_left = ServiceUnavailable(
-            f"Cannot reach {origin} ({_describe_exception(error)}). Nothing was done. Check the network and "
-            "try again"
+            f"Cannot reach {origin} ({reason}). {NOTHING_DONE}. {advise(error, proxy)}"
         )
         never_left.may_have_acted = False
         return never_left
     if method == "POST":
         return OutcomeUnknown(
-            f"The connection to {origin} broke after the request was sent ({_describe_exception(error)}). "
-            + _MAYBE_DONE
+            f"The connection to {origin} broke after the request was sent ({reason}). {_MAYBE_DONE}"
         )
-    return ServiceUnavailable(
-        f"{origin} did not return a usable response ({_describe_exception(error)}). Try again later"
-    )
+    return ServiceUnavailable(f"{origin} did not return a usable response ({reason}). Try again later")
 
 
 def error_from_response(method: str, response: httpx.Response, secrets: Iterable[str]) -> PodsError:
@@ -207,22 +212,3 @@ def _describe_permission(response: httpx.Response, right: str) -> str:
     if resource not in _PERMISSIONS:
         return "'%pods doctor' shows what it may do"
     return f"It needs the permission {_PERMISSIONS[resource]} -> {right}"
-
-
-def _describe_exception(error: httpx.HTTPError) -> str:
-    text = str(error)
-    if text.startswith(("the response ", "the exchange ")):
-        return text
-    if isinstance(error, httpx.ProxyError):
-        # Such as 407 Proxy Authentication Required.
-        return f"the proxy refused: {sanitize(text)[:_MAX_REQUEST_ID]}"
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "its certificate is not trusted here"
-    # Name resolution errors have negative numbers.
-    if isinstance(error, httpx.ConnectError) and text.startswith("[Errno -"):
-        return "unknown host name"
-    return {
-        "ConnectError": "connection refused or no route",
-        "ConnectTimeout": "connection timed out",
-        "ReadTimeout": "response timed out",
-    }.get(type(error).__name__, type(error).__name__)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpcore
 import httpx
 
-__all__ = ["find_proxy", "is_host", "limit_client", "limit_exchange"]
+__all__ = ["is_host", "limit_client", "limit_exchange"]
 
 _MAX_WRITE_BYTES = 16 * 2**10
 _MAX_READ_BYTES = 16 * 2**10
@@ -61,29 +61,12 @@ def is_host(name: str) -> bool:
 
 
 def limit_client(client: httpx.Client) -> None:
-    """Apply `limit_exchange` to a client's connections, proxied ones included.
-
-    A proxy without a host, such as ``http://``, is an httpx.InvalidURL: requests would go to this computer.
-    """
+    """Apply `limit_exchange` to a client's connections, proxied ones included."""
     # httpx has no public way to replace the network backend of the transports that it creates.
     for transport in (client._transport, *client._mounts.values()):
         pool: Any = getattr(transport, "_pool", None)
-        proxy = getattr(pool, "_proxy_url", None)
-        # httpx encodes a space as %20.
-        if proxy is not None and not is_host(proxy.host.decode("ascii", "replace").replace("%20", "")):
-            raise httpx.InvalidURL("the proxy URL has no host")
         if hasattr(pool, "_network_backend"):
             pool._network_backend = _BoundBackend(client)
-
-
-def find_proxy(client: httpx.Client, url: str) -> str | None:
-    """Return host and port of the client's proxy for a URL, or ``None``."""
-    pool: Any = getattr(client._transport_for_url(httpx.URL(url)), "_pool", None)
-    proxy = getattr(pool, "_proxy_url", None)
-    if proxy is None:
-        return None
-    host = proxy.host.decode("ascii", "replace")
-    return f"{f'[{host}]' if ':' in host else host}{f':{proxy.port}' if proxy.port else ''}"
 
 
 def _take_time(timeout_s: float | None, expired: type[Exception]) -> float | None:

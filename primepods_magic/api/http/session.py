@@ -44,8 +44,11 @@ from .error_mapping import (
     retry_after_s,
 )
 from .hidden_parts import BearerAuth, JsonBody
-from .network import find_proxy, limit_client, limit_exchange
+from .network import limit_client, limit_exchange
 from .parsing import raise_reported_error
+from .route.certificates import ADDED_VARIABLES, CERTIFICATE_VARIABLES, create_tls_context
+from .route.failures import is_login_refused
+from .route.proxies import PROXY_VARIABLES, Proxy, choose_proxy
 from .sent_secrets import SentSecrets, secrets_in
 
 __all__ = ["HttpSession", "Params"]
@@ -68,11 +71,11 @@ MIN_TIMEOUT_S = 0.001
 MAX_EXCHANGE_BYTES = 2 * MAX_BODY_BYTES
 
 _CODING_HEADERS = {b"content-encoding", b"content-length", b"transfer-encoding"}
-_PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _NETWORK_VARIABLES = (
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"),
-    *_PROXY_VARIABLES,
-    *map(str.lower, _PROXY_VARIABLES),
+    *CERTIFICATE_VARIABLES,
+    *ADDED_VARIABLES,
+    *PROXY_VARIABLES,
+    *map(str.lower, PROXY_VARIABLES),
 )
 _MAX_LOGGED_PATH = 200
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
@@ -102,18 +105,27 @@ class HttpSession:
         self._read_timeout_s = max(check_seconds("read_timeout_s", read_timeout_s), MIN_TIMEOUT_S)
         self._transport = transport
         self._sent = SentSecrets()
-        self._client, self._client_pid = self._new_client(), os.getpid()
+        self._proxy = self._choose_proxy()
+        self._client, self._client_pid = self._new_client(self._proxy), os.getpid()
         self._network_variables = _read_network_variables()
         self._replaced_clients: list[httpx.Client] = []
 
-    def _new_client(self) -> httpx.Client:
+    def _choose_proxy(self) -> Proxy | None:
+        # A proxy cannot reach this computer's loopback.
+        is_direct = self._settings.is_loopback or self._transport is not None
+        return None if is_direct else choose_proxy(self._settings.base_url)
+
+    def _new_client(self, proxy: Proxy | None) -> httpx.Client:
+        # This computer's loopback needs no certificates.
+        context = None if self._settings.is_loopback else create_tls_context()
         client = httpx.Client(
             base_url=self._settings.base_url,
             transport=self._transport,
+            proxy=proxy.to_httpx(context) if proxy and context else None,
             follow_redirects=False,
-            # A proxy cannot reach this computer's loopback, which needs no certificates either.
-            trust_env=not self._settings.is_loopback,
-            verify=not self._settings.is_loopback,
+            # Its rules for proxies and certificates differ from ours.
+            trust_env=False,
+            verify=context or False,
             auth=BearerAuth(self._settings),
             # Store no cookies: they would only grow.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -124,17 +136,13 @@ class HttpSession:
                 "User-Agent": f"primepods_magic/{__version__}",
             },
         )
-        try:
-            limit_client(client)
-        except httpx.InvalidURL:
-            client.close()
-            raise
+        limit_client(client)
         return client
 
     def _open_client(self) -> httpx.Client:
         """Return this process's client: a forked child must not write to its parent's connections."""
         if self._client_pid != os.getpid():
-            self._client, self._client_pid = self._new_client(), os.getpid()
+            self._client, self._client_pid = self._new_client(self._proxy), os.getpid()
         return self._client
 
     def follow_environment(self) -> None:
@@ -147,10 +155,11 @@ class HttpSession:
             return
         self._network_variables = variables
         with contextlib.suppress(ValueError, OSError, ImportError, httpx.InvalidURL):
-            client = self._new_client()
+            proxy = self._choose_proxy()
+            client = self._new_client(proxy)
             # Other threads may still be sending through the old one.
             self._replaced_clients.append(self._client)
-            self._client = client
+            self._client, self._proxy = client, proxy
 
     def close(self) -> None:
         """Close the connections and wake threads that wait to retry; later requests fail."""
@@ -164,9 +173,9 @@ class HttpSession:
         return self._closing.is_set()
 
     @property
-    def proxy(self) -> str | None:
-        """Host and port of the proxy for this service, if any."""
-        return find_proxy(self._open_client(), self._settings.base_url)
+    def proxy(self) -> Proxy | None:
+        """The proxy for this service, if any."""
+        return self._proxy
 
     @property
     def service_time(self) -> tuple[datetime, float] | None:
@@ -210,9 +219,10 @@ class HttpSession:
                 self._log_attempt(method, path, sent_at_s, attempt, response, body)
             except httpx.HTTPError as error:
                 self._log_attempt(method, path, sent_at_s, attempt, error, body)
-                failure = error_from_exception(method, self._settings.base_url, error)
+                failure = error_from_exception(method, self._settings.base_url, error, self._proxy)
                 never_left, is_too_much = isinstance(error, NOT_SENT_ERRORS), False
                 may_retry = attempt < CONNECT_ATTEMPTS if never_left else method != "POST"
+                may_retry = may_retry and not is_login_refused(error)
                 delay_s = _backoff_s(attempt)
             else:
                 try:
@@ -282,8 +292,9 @@ class HttpSession:
         return self._sent.hide_end(log, size)
 
     def _list_secrets(self, body: object) -> list[str]:
-        """Return what a refusal may repeat and must not show: the key and the secrets of creates."""
+        """Return what a refusal may repeat and must not show: keys, passwords and the secrets of creates."""
         keys = [self._settings.real_key] if self._settings.real_key else []
+        keys += self._proxy.passwords if self._proxy else ()
         return [*keys, *self._sent.values, *(value for _, value in secrets_in(body))]
 
     def _send_request(
@@ -344,8 +355,9 @@ class HttpSession:
             self._service_time = (moment, received_at_s)
 
 
-def _read_network_variables() -> tuple[str | None, ...]:
-    return tuple(map(os.environ.get, _NETWORK_VARIABLES))
+def _read_network_variables() -> int:
+    """Return a hash of the variables that changes with them; their values may hold a password."""
+    return hash(tuple(map(os.environ.get, _NETWORK_VARIABLES)))
 
 
 def _closed_connection() -> ConnectionClosed:

@@ -17,11 +17,13 @@ VARIABLES: Mapping[str, str] = {
     "PRIMEPODS_GUARD_KEY": "API key for guards on pods (`%pods guard NAME --on pod`), made for that alone",
     "PRIMEPODS_SANDBOX_URL": "sandbox that `%pods connect --sandbox` uses instead of one inside the kernel",
     "PRIMEPODS_DEBUG": "if set, errors keep their full tracebacks",
-    "SSL_CERT_FILE": "certificates to verify servers with, as in httpx",
-    "SSL_CERT_DIR": "the same, as a folder",
+    "SSL_CERT_FILE": "certificates to verify servers with, instead of the default ones: a PEM file",
+    "SSL_CERT_DIR": "the same, as a folder with OpenSSL's hashed names; both can be set",
     "TERM": "`dumb` shows terminal progress as lines of text",
 }
-"""Meanings by name. Proxies come from the usual variables (``HTTPS_PROXY``, ``NO_PROXY`` …), as in httpx, but
-are not used for this computer itself. ``XDG_STATE_HOME``, ``XDG_CACHE_HOME``, ``XDG_DATA_HOME`` and
-``XDG_CONFIG_HOME`` move stored files, as in platformdirs. A spec can use any variable as ``${NAME}``.
+"""Meanings by name. Proxies come from ``HTTPS_PROXY``, else ``ALL_PROXY``, in upper or lower case, unless
+``NO_PROXY`` excludes the service; none is used for this computer itself. ``REQUESTS_CA_BUNDLE`` and
+``CURL_CA_BUNDLE`` add certificates to the default ones. ``XDG_STATE_HOME``, ``XDG_CACHE_HOME``,
+``XDG_DATA_HOME`` and ``XDG_CONFIG_HOME`` move stored files, as in platformdirs. A spec can use any variable
+as ``${NAME}``.
 """

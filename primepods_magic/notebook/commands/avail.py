@@ -7,10 +7,15 @@ Sold-out offers come last. Offers without a price in USD cannot be rented here.
   %pods avail --region eu_north --max-price 2
   %pods avail --min-vram 48 --min-memory 128 --sort usd_gb_vram
   offers = %pods avail --gpu A100_80GB --count 8
+  %pods avail --gpu H100_80GB --disk corpus
+  %pods avail --disks --country FI,US
 
 The --min flags compare what a machine comes with; '%pod_create --disk 500' may ask for more. An offer that
 does not state an amount does not reach a minimum. --sort start puts first what is up after the fewest
 minutes, as its provider states, and then what has the most stock.
+
+--disk lists only the offers to which your disk can be attached: those of its provider and data center. Give
+it again for several disks. --disks lists where disks can be created instead, as '%pods disks offers' does.
 
 Spot machines can be reclaimed at any time. They are listed only with --spot, and rented by their
 cloud_id.
@@ -18,9 +23,11 @@ cloud_id.
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.notebook.commands.disks import DISK_PLACE_KEYS, show_disk_offers
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_field, positive, price
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.pods.spec.fields import MINIMUMS, SPEC_FIELDS
@@ -31,6 +38,19 @@ if TYPE_CHECKING:
 
 _PLACES = ("region", "country", "provider", "security", "socket", "data_center_id")
 _FILTERS = ("gpu", *_PLACES, "image", "max_price", *MINIMUMS)
+_ORDER = "price_hr"
+_NOT_OF_DISKS = (
+    "gpu",
+    "count",
+    "security",
+    "socket",
+    "image",
+    *MINIMUMS,
+    "max_price",
+    "spot",
+    "disk",
+    "sort",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -45,14 +65,34 @@ def add_arguments(parser: ArgumentParser) -> None:
     for key in ("image", *MINIMUMS):
         add_field(parser, SPEC_FIELDS[key])
     parser.add_argument("--max-price", type=price, metavar="X", help="maximum price in USD per hour")
-    parser.add_argument("--spot", action="store_true", help="list spot machines, which can be reclaimed")
     parser.add_argument(
-        "--sort", choices=OFFER_ORDERS, default="price_hr", help="order of the offers (default price_hr)"
+        "--disk", action="append", metavar="DISK", help="disk of yours to attach, by name or id"
     )
+    parser.add_argument("--disks", action="store_true", help="list offers of disks instead")
+    parser.add_argument("--spot", action="store_true", help="list spot machines, which can be reclaimed")
+    parser.add_argument("--sort", choices=OFFER_ORDERS, help=f"order of the offers (default {_ORDER})")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """Return the offers."""
+    """Return the offers of pods, or those of disks."""
+    if args.disks:
+        _refuse_other_flags(args)
+        return show_disk_offers(magics, {key: getattr(args, key) for key in DISK_PLACE_KEYS})
+    return _list_offers(magics, args)
+
+
+def _refuse_other_flags(args: Namespace) -> None:
+    from primepods_magic.api.errors import InvalidRequest
+
+    wrong = [name for name in _NOT_OF_DISKS if getattr(args, name) not in (None, False)]
+    if wrong:
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in wrong)
+        raise InvalidRequest(f"--disks lists offers of disks, so it cannot go with {flags}. Nothing was done")
+
+
+def _list_offers(magics: PodsMagics, args: Namespace) -> Any:
+    from primepods_magic.api.errors import NotFound
+    from primepods_magic.api.text.sanitize import join_sanitized
     from primepods_magic.frames import offers_frame
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
@@ -61,11 +101,17 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.pods.spec.spec import spec_from_mapping
 
     connection = magics.connection
-    given = use_flags({name: getattr(args, name) for name in _FILTERS})
-    spec = spec_from_mapping(given, needs_gpu=False)
-    offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot, sort=args.sort, tell=say)
+    given = use_flags({**{name: getattr(args, name) for name in _FILTERS}, "disks": args.disk})
+    spec, order = spec_from_mapping(given, needs_gpu=False), args.sort or _ORDER
+    try:
+        offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot, sort=order, tell=say)
+    except NotFound as error:
+        if any(re.fullmatch(r"\d+ ?(GB|gb)?", text) for text in args.disk or ()):
+            raise NotFound(f"{error}. For the size of a pod's own disk, use --min-disk") from None
+        raise
+    where = [f"where {join_sanitized(args.disk)} can be attached"] if args.disk else []
     return mark_for_display(
         offers_frame(offers),
         kind="offers",
-        caption=caption(connection, len(offers), len(offers), "offer", OFFER_ORDERS[args.sort]),
+        caption=caption(connection, len(offers), len(offers), "offer", *where, OFFER_ORDERS[order]),
     )

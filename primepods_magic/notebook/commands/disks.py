@@ -26,12 +26,13 @@ from typing import TYPE_CHECKING, Any
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_timeout, add_yes, positive, price
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from primepods_magic.api.disks import Disk
     from primepods_magic.notebook.magics import PodsMagics
 
 ACTIONS = ("list", "offers", "create", "show", "rename", "rm", "watch")
+DISK_PLACE_KEYS = ("provider", "country", "region", "data_center_id")
 _PLACE = ("provider", "country", "region", "data_center")
 _FLAGS = {
     "list": (),
@@ -167,14 +168,23 @@ def _delete(magics: PodsMagics, args: Namespace) -> Any:
 
 
 def _list_offers(magics: PodsMagics, args: Namespace) -> Any:
+    wanted = {key: getattr(args, name) for key, name in zip(DISK_PLACE_KEYS, _PLACE, strict=True)}
+    return show_disk_offers(magics, wanted, size_gb=args.size)
+
+
+def show_disk_offers(magics: PodsMagics, wanted: Mapping[str, object], *, size_gb: int | None = None) -> Any:
+    """Return the offers of disks at the places that `DISK_PLACE_KEYS` of a spec name, cheapest first."""
     from primepods_magic.frames import disk_offers_frame
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.disks.offers import DiskPlace, list_fitting_disk_offers
+    from primepods_magic.pods.spec.keys import use_flags
+    from primepods_magic.pods.spec.spec import spec_from_mapping
 
     connection = magics.connection
-    place = DiskPlace(**{name: getattr(args, name) for name in _PLACE})
-    frame = disk_offers_frame(list_fitting_disk_offers(connection, place, size_gb=args.size))
+    spec = spec_from_mapping(use_flags(wanted), needs_gpu=False)
+    place = DiskPlace(spec.provider, spec.country, spec.region, spec.data_center_id)
+    frame = disk_offers_frame(list_fitting_disk_offers(connection, place, size_gb=size_gb))
     return mark_for_display(
         frame,
         kind="disk_offers",

@@ -57,6 +57,8 @@ def describe_unexpected(
     taken = next((action for action in actions if not action.option_strings), None)
     if taken is None:
         name = quote_word(word) or "NAME"
+        if prog == "%pods avail" and "--disks" in line:
+            return f"{said}. Did you mean: --disk {name}?"
         if hint := _describe_other_command(prog, word, name):
             return f"{said}. {hint}"
         return f"{said}. '{prog}' takes no names. '%pods show {name}' shows one pod"

@@ -57,6 +57,8 @@ class BaseConnection:
     def __post_init__(self) -> None:
         self.completion_cache = CompletionCache()
         self.client.on_offers = self.completion_cache.update_offers
+        self.client.on_disks = self.completion_cache.update_disks
+        self.client.on_disk_change = self.completion_cache.expire_disks
 
     def note_gone(self, pod_ids: Iterable[str]) -> None:
         """Forget pods that two witnesses report as gone."""

@@ -1,4 +1,4 @@
-"""Cache of recently seen pods and offers for completion, without requests."""
+"""Cache of recently seen pods, disks and offers for completion, without requests."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from primepods_magic.api.client import Client
+from primepods_magic.api.disks import Disk
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import Offer, PodDetails
@@ -35,7 +36,7 @@ _BELIEVED_S = 60.0
 
 
 class CompletionCache:
-    """Recently seen pods and offers; thread-safe, and never waits for the network.
+    """Recently seen pods, disks and offers; thread-safe, and never waits for the network.
 
     >>> memory = CompletionCache()
     >>> memory.update_pods([PodDetails(id="24b59b", name="train", status="ACTIVE")])
@@ -45,14 +46,17 @@ class CompletionCache:
 
     def __init__(self) -> None:
         self._pods: tuple[PodDetails, ...] = ()
+        self._disks: tuple[Disk, ...] = ()
         self._words: dict[str, frozenset[str]] = {}
         self._seen_at = 0.0
+        self._disks_seen_at = 0.0
         self._names: dict[str, str] = {}
         self._alive: dict[str, tuple[PodDetails, float]] = {}
         self._gone: set[str] = set()
         self._removed_at_s: dict[str, float] = {}
         self._lock = threading.Lock()
         self._is_refreshing = False
+        self._is_refreshing_disks = False
 
     def update_pods(self, pods: Iterable[PodDetails]) -> None:
         """Replace the pods by a full list."""
@@ -126,6 +130,15 @@ class CompletionCache:
         pods = [*self._pods, *self.find_left_out(self._pods, within_s=_BELIEVED_S)]
         return [pod for pod in pods if pod.is_live and pod.status != PodStatus.STOPPED]
 
+    def update_disks(self, disks: Iterable[Disk]) -> None:
+        """Replace the disks by a full list."""
+        self._disks = tuple(disks)[:_MAX_PODS]
+        self._disks_seen_at = time.monotonic()
+
+    def expire_disks(self) -> None:
+        """Have the next completion fetch the disks again."""
+        self._disks_seen_at = -math.inf
+
     def update_offers(self, offers: Iterable[Offer]) -> None:
         """Add the words that offers use."""
         words: dict[str, set[str]] = {}
@@ -147,19 +160,11 @@ class CompletionCache:
         ``type_as`` quotes a text, or returns None if it must not be typed. A pod whose name is not unique, or
         is another pod's id, is listed by id only.
         """
-        live = [pod for pod in self._pods if pod.is_live]
-        times = Counter(pod.name for pod in live)
-        ids = {pod.id for pod in self._pods}
-        names, ids_to_type = set(), []
-        for pod in live:
-            is_unique = pod.name and times[pod.name] == 1 and pod.name not in ids - {pod.id}
-            name = type_as(pod.name) if pod.name and is_unique else None
-            if name and pod.name and pod.name.startswith(prefix):
-                names.add(name)
-            by_id = type_as(pod.id) if pod.id and (prefix or not name) else None
-            if by_id and pod.id and pod.id.startswith(prefix):
-                ids_to_type.append(by_id)
-        return [*sorted(names), *sorted(word for word in set(ids_to_type) if word not in names)]
+        return _complete_names(self._pods, prefix, type_as)
+
+    def complete_disk(self, prefix: str, type_as: Callable[[str], str | None] = str) -> list[str]:
+        """Return sorted names of live disks, then their ids, as `complete_pod`."""
+        return _complete_names(self._disks, prefix, type_as)
 
     def refresh(self, connection: _Listing) -> None:
         """Fetch the pods in the background if the cache is old; raise nothing."""
@@ -171,6 +176,23 @@ class CompletionCache:
             self._seen_at = time.monotonic()
         run_in_background(connection, lambda: self._fetch_pods(connection.client))
 
+    def refresh_disks(self, connection: _Listing) -> None:
+        """Fetch the disks in the background if they are old; raise nothing."""
+        with self._lock:
+            if self._is_refreshing_disks or time.monotonic() - self._disks_seen_at < _FRESH_S:
+                return
+            self._is_refreshing_disks = True
+            self._disks_seen_at = time.monotonic()
+        run_in_background(connection, lambda: self._fetch_disks(connection.client))
+
+    def _fetch_disks(self, client: Client) -> None:
+        try:
+            client.list_disks(budget_s=0)
+        except PodsError:
+            pass
+        finally:
+            self._is_refreshing_disks = False
+
     def _fetch_pods(self, client: Client) -> None:
         try:
             client.list_all_pods(budget_s=0)
@@ -178,3 +200,22 @@ class CompletionCache:
             pass
         finally:
             self._is_refreshing = False
+
+
+def _complete_names(
+    things: Sequence[PodDetails | Disk], prefix: str, type_as: Callable[[str], str | None]
+) -> list[str]:
+    """Return names and ids of live pods or disks, as `CompletionCache.complete_pod`."""
+    live = [thing for thing in things if thing.is_live]
+    times = Counter(thing.name for thing in live)
+    ids = {thing.id for thing in things}
+    names, ids_to_type = set(), []
+    for thing in live:
+        is_unique = thing.name and times[thing.name] == 1 and thing.name not in ids - {thing.id}
+        name = type_as(thing.name) if thing.name and is_unique else None
+        if name and thing.name and thing.name.startswith(prefix):
+            names.add(name)
+        by_id = type_as(thing.id) if thing.id and (prefix or not name) else None
+        if by_id and thing.id and thing.id.startswith(prefix):
+            ids_to_type.append(by_id)
+    return [*sorted(names), *sorted(word for word in set(ids_to_type) if word not in names)]

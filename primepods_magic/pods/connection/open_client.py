@@ -1,7 +1,6 @@
 """Client creation, and diagnosis of environment variables that prevent it.
 
-httpx reads proxies and certificates from variables by its own rules, so the faulty variable is found by
-trying without it.
+A variable at fault is found by trying without it, so that the rules that read them are written once.
 """
 
 from __future__ import annotations
@@ -12,34 +11,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-import httpx
-
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import NotConfigured
+from primepods_magic.api.http.route.certificates import CERTIFICATE_VARIABLES
+from primepods_magic.api.http.route.proxies import PROXY_VARIABLES, UnusableProxy
 from primepods_magic.api.http.session import READ_TIMEOUT_S
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = [
-    "CERTIFICATE_VARIABLES",
-    "PROXY_VARIABLES",
-    "describe_blame",
-    "find_blame",
-    "open_client",
-    "set_variables",
-]
+__all__ = ["describe_blame", "find_blame", "open_client", "set_variables"]
 
-PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
-"""In upper case; lower case counts as well."""
-
-CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-_MAX_ENTRY_CHARS = 60
 _REASONS: dict[type[BaseException], str] = {
-    httpx.InvalidURL: "it is not a URL",
     FileNotFoundError: "the path does not exist",
     PermissionError: "the path cannot be read",
     ssl.SSLError: "the file has no certificates",
-    ValueError: "it is not the URL of a supported kind of proxy",
 }
 _lock = threading.RLock()
 
@@ -49,11 +33,11 @@ def open_client(settings: Settings, *, read_timeout_s: float = READ_TIMEOUT_S) -
     try:
         return Client(settings, read_timeout_s=read_timeout_s)
     except Exception as error:  # noqa: BLE001 - httpx, ssl and a missing package raise different errors
-        # The error may hold the proxy's URL with a password.
-        kind = type(error)
+        # Another error may hold the proxy's URL with a password.
+        kind, reason = type(error), str(error) if isinstance(error, UnusableProxy) else ""
     blamed = find_blame(lambda: Client(settings))
     raise NotConfigured(
-        f"Nothing can be sent to {settings.base_url} from here: {describe_blame(blamed, kind)}"
+        f"Nothing can be sent to {settings.base_url} from here: {describe_blame(blamed, kind, reason)}"
     )
 
 
@@ -81,31 +65,17 @@ def find_blame(make: Callable[[], Client], works: Callable[[Client], bool] = lam
     return names
 
 
-def describe_blame(names: list[str], error: type[BaseException]) -> str:
+def describe_blame(names: list[str], error: type[BaseException], reason: str) -> str:
     """Describe the faulty variables and the remedy, without the proxy's URL, which may hold a password."""
     if not names:
         return f"the client failed to start ({error.__name__}). Check this computer's proxy and certificates"
     which = " and ".join(names)
     if issubclass(error, ImportError):
         return f"the proxy variable {which} needs a package. Run pip install 'httpx[socks]', or unset {which}"
-    entry = _find_bad_entry(names)
     known = (words for kind, words in _REASONS.items() if issubclass(error, kind))
-    reason = f"cannot parse '{entry}' in it" if entry else next(known, error.__name__)
+    reason = reason or next(known, error.__name__)
     what = "proxy variable" if names[0].upper() in PROXY_VARIABLES else "certificate variable"
     return f"the {what} {which} cannot be used ({reason}). Correct or unset {which}"
-
-
-def _find_bad_entry(names: list[str]) -> str:
-    """Return the entry of NO_PROXY that prevents a client."""
-    if len(names) != 1 or names[0].upper() != "NO_PROXY":
-        return ""
-    for entry in os.environ.get(names[0], "").split(","):
-        with _change_environment({names[0]: entry}):
-            try:
-                Client(Settings()).close()
-            except Exception:  # noqa: BLE001 - as in `open_client`
-                return sanitize(entry)[:_MAX_ENTRY_CHARS]
-    return ""
 
 
 def _works_without(names: list[str], make: Callable[[], Client], works: Callable[[Client], bool]) -> bool:

@@ -18,6 +18,7 @@ from primepods_magic.api.errors import (
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags, check_kind, check_seconds
+from primepods_magic.api.validation.size_limits import shorten_word
 from primepods_magic.pods.audit import note_event
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
@@ -42,6 +43,9 @@ class DiskRemoval:
     id: str | None
     size: float | None
     outcome: str
+
+    def __repr__(self) -> str:
+        return f"Disk {shorten_word(self.name or self.id or '')}: {sanitize(self.outcome)}"
 
 
 @shorten_tracebacks

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from primepods_magic.api.disks import Disk
 from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
-from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.api.text.sanitize import join_first, join_sanitized, sanitize
+from primepods_magic.api.validation.size_limits import shorten_word
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.name_matching import fold_name, is_same_payer
 
-__all__ = ["find_disk", "find_disks", "list_named"]
+__all__ = ["find_attachable", "find_disk", "find_disks", "list_named"]
+
+
+_MAX_HOLDERS = 3
 
 
 def find_disk(connection: Connection, text: str, *, to_change: bool = False) -> Disk:
@@ -30,6 +34,23 @@ def find_disks(connection: Connection, texts: Iterable[str], *, to_change: bool 
     if to_change and not all(picked):
         raise InvalidRequest("The service gives no id for this disk, so it cannot be named. Nothing was done")
     return list(picked.values())
+
+
+def find_attachable(connection: Connection, texts: Iterable[str], tell: Callable[[str], object]) -> list[str]:
+    """Return the ids of disks to attach to a new pod, by id or name; errors as `find_disks`.
+
+    ``tell`` receives a notice about each that another pod has to free first.
+    """
+    disks = find_disks(connection, texts)
+    for disk in disks:
+        name = shorten_word(disk.name or disk.id or "")
+        if not disk.id or not disk.is_live:
+            why = "is being deleted or gone" if disk.id else "has no id"
+            raise InvalidRequest(f"The disk '{name}' {why}, so it cannot be attached. Nothing was done")
+        if disk.holders and disk.info.is_multinode is False:
+            holders = join_first(disk.holders, _MAX_HOLDERS)
+            tell(f"The disk '{name}' serves one pod and is attached to {holders}: terminate that pod first")
+    return [disk.id for disk in disks if disk.id]
 
 
 def list_named(connection: Connection, disks: Iterable[Disk], name: str, team_id: str | None) -> list[Disk]:

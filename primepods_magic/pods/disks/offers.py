@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from primepods_magic.api.disks import DiskOffer
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
+from primepods_magic.api.requests import list_names
 from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.offers import join_any
 from primepods_magic.pods.support.name_matching import fold_letters
 
 __all__ = [
@@ -28,22 +30,22 @@ MONTH_HR = 730.0
 
 @dataclass(frozen=True)
 class DiskPlace:
-    """Where a disk may be; None is anywhere."""
+    """Where a disk may be: of several values any will do, and None is anywhere."""
 
-    provider: str | None = None
-    country: str | None = None
-    region: str | None = None
-    data_center: str | None = None
+    provider: str | tuple[str, ...] | None = None
+    country: str | tuple[str, ...] | None = None
+    region: str | tuple[str, ...] | None = None
+    data_center: str | tuple[str, ...] | None = None
 
     def fits(self, offer: DiskOffer) -> bool:
         """Return whether an offer is there."""
         return all(
-            wanted is None or fold_letters(getattr(offer, name)) == fold_letters(wanted)
+            wanted is None or fold_letters(getattr(offer, name)) in map(fold_letters, list_names(wanted))
             for name, wanted in vars(self).items()
         )
 
     def __str__(self) -> str:
-        return ", ".join(sanitize(value) for value in vars(self).values() if value is not None)
+        return ", ".join(join_any(value) for value in vars(self).values() if value is not None)
 
 
 def price_disk_usd_hr(offer: DiskOffer, size_gb: float) -> float | None:
@@ -117,6 +119,7 @@ def _refuse_size(offer: DiskOffer, size_gb: float) -> str:
 def _suggest_place(offers: Iterable[DiskOffer], place: DiskPlace) -> str:
     for name, wanted in vars(place).items():
         known = {value for offer in offers if (value := getattr(offer, name))}
-        if wanted is not None and (hint := suggest(wanted[:60], sorted(known))):
-            return hint
+        for word in list_names(wanted):
+            if word not in known and (hint := suggest(word[:60], sorted(known))):
+                return hint
     return ""

@@ -8,10 +8,15 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import httpx
 
 from primepods_magic._version import __version__
-from primepods_magic.api.client import Client
 from primepods_magic.api.errors import NotConfigured
+from primepods_magic.api.http.route.certificates import ADDED_VARIABLES, CERTIFICATE_VARIABLES, can_add
+from primepods_magic.api.http.route.no_proxy import find_exclusion, find_unread_entries
+from primepods_magic.api.http.route.proxies import PROXY_VARIABLES, describe_proxy
 from primepods_magic.api.local.atomic_files import describe_error
 from primepods_magic.api.local.folders import find_folder, shorten_path
 from primepods_magic.api.local.prime_config import (
@@ -22,14 +27,9 @@ from primepods_magic.api.local.prime_config import (
     read_file,
 )
 from primepods_magic.api.settings import LIVE_URL, Settings, mask
-from primepods_magic.api.text.sanitize import sanitize
-from primepods_magic.pods.connection.open_client import (
-    CERTIFICATE_VARIABLES,
-    PROXY_VARIABLES,
-    find_blame,
-    open_client,
-    set_variables,
-)
+from primepods_magic.api.text.sanitize import join_first, sanitize
+from primepods_magic.api.validation.size_limits import shorten_word
+from primepods_magic.pods.connection.open_client import open_client, set_variables
 from primepods_magic.pods.launching.journal.journal import launch_path
 from primepods_magic.pods.launching.journal.name_lock import can_lock
 
@@ -46,8 +46,8 @@ __all__ = [
 
 _PACKAGES = ("ipython", "httpx", "pydantic", "pandas")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-# Variables with certificates for other programs.
-_OTHER_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_MAX_ENTRIES = 3
+_DEFAULT = "the default ones"
 
 
 def check_packages() -> Iterator[Finding]:
@@ -128,7 +128,8 @@ def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> 
     ``is_answered`` is whether the service has answered, None if it was not asked.
     """
     settings = target or Settings()
-    proxies = ", ".join(f"{name.upper()} is {_describe_proxy(name)}" for name in set_variables(_PROXIES))
+    proxies = ", ".join(f"{name} is {describe_proxy(os.environ[name])}" for name in set_variables(_PROXIES))
+    yield from _check_exclusions()
     try:
         client = open_client(settings)
     except NotConfigured as error:
@@ -138,24 +139,23 @@ def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> 
         else:
             yield Finding("proxy", "warning", f"{proxies or 'none'}; nothing can be sent")
         return
-    route = client.session.proxy
+    proxy = client.session.proxy
     client.close()
-    host = sanitize(urlsplit(settings.base_url).hostname)
-    if route is None:
-        yield Finding("proxy", "ok", f"{proxies}; not used for {host}" if proxies else "none")
+    if proxy is None:
+        unused = f"{proxies}; not used for {_describe_unproxied(settings)}"
+        yield Finding("proxy", "ok", unused if proxies else "none")
         return
-    # The variable at fault is the one without which the route changes.
-    names = find_blame(lambda: Client(settings), lambda other: other.session.proxy != route)
-    which = (
-        f"{' and '.join(name.upper() for name in names) or 'the proxy of this computer'} is {sanitize(route)}"
-    )
+    which = f"{proxy.variable} is {proxy.place}"
     if is_answered:
         yield Finding("proxy", "ok", f"{which}; the service answers through it")
     elif is_answered is None:
         yield Finding("proxy", "warning", f"{which}; not tried: there is no API key")
     else:
         yield Finding(
-            "proxy", "warning", f"{which}; the service was not reached through it", f"check {which}"
+            "proxy",
+            "warning",
+            f"{which}; the service was not reached through it",
+            f"check {proxy.variable}",
         )
 
 
@@ -168,15 +168,24 @@ def _report_unusable(check: str, error: NotConfigured) -> Finding:
     )
 
 
-def _describe_proxy(name: str) -> str:
-    """Return a proxy's host and port, without the user and password in front of them."""
-    url = os.environ[name]
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "not a URL"
-    return f"{sanitize(parts.hostname)}{port}" if parts.hostname else "not a URL"
+def _check_exclusions() -> Iterator[Finding]:
+    """Report entries of NO_PROXY that exclude nothing."""
+    unread = find_unread_entries(getproxies().get("no", ""))
+    if unread:
+        names = " and ".join(set_variables(["NO_PROXY"]))
+        which = join_first([f"'{shorten_word(entry)}'" for entry in unread], _MAX_ENTRIES)
+        detail = f"cannot parse {which} in {names or 'the exceptions of this computer'}: ignored"
+        todo = "write names, addresses or networks, such as .example.com or 10.0.0.0/8"
+        yield Finding("no proxy", "warning", detail, todo)
+
+
+def _describe_unproxied(settings: Settings) -> str:
+    """Return the host of a service that no proxy is used for, and the entry of NO_PROXY that says so."""
+    host = sanitize(urlsplit(settings.base_url).hostname)
+    entry = find_exclusion(httpx.URL(settings.base_url), getproxies().get("no", ""))
+    if entry is None or settings.is_loopback:
+        return host
+    return f"{host}, which '{shorten_word(entry)}' in NO_PROXY excludes"
 
 
 def check_certificates(
@@ -198,18 +207,20 @@ def check_certificates(
         todo = "correct or unset SSL_CERT_DIR"
         yield Finding("certificates", "problem", "the folder in SSL_CERT_DIR does not exist", todo)
         return
-    source = next((f"from {name}" for name in CERTIFICATE_VARIABLES[:2] if name in names), "the default ones")
-    others = [name for name in _OTHER_BUNDLES if os.environ.get(name)]
+    source = next((f"from {name}" for name in CERTIFICATE_VARIABLES[:2] if name in names), _DEFAULT)
+    others = [name for name in ADDED_VARIABLES if os.environ.get(name)] if source == _DEFAULT else []
+    unusable = [name for name in others if not can_add(os.environ[name])]
+    source = " and ".join([source, *(name for name in others if name not in unusable)])
     if settings.is_loopback:
         yield Finding("certificates", "ok", f"{source}; not used for this computer")
-    elif others and source == "the default ones":
-        which = " and ".join(others)
-        detail = f"{source}: {which} {'are' if len(others) > 1 else 'is'} set, but not used here"
-        yield Finding("certificates", "warning", detail, "set SSL_CERT_FILE to the same file if it is needed")
+    elif unusable:
+        which = " and ".join(unusable)
+        detail = f"{source}: what {which} {'name' if len(unusable) > 1 else 'names'} cannot be used"
+        yield Finding("certificates", "warning", detail, f"correct or unset {which}")
     elif is_answered:
         yield Finding("certificates", "ok", source)
     elif is_answered is None:
-        result: Result = "ok" if source == "the default ones" else "warning"
+        result: Result = "ok" if source == _DEFAULT else "warning"
         yield Finding(
             "certificates", result, source if result == "ok" else f"{source}; not tried: there is no API key"
         )

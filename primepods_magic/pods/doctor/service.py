@@ -21,6 +21,7 @@ from primepods_magic.api.errors import (
     PodsError,
     RequestRefused,
 )
+from primepods_magic.api.http.error_mapping import NOTHING_DONE
 from primepods_magic.api.local.atomic_files import read_plain_file
 from primepods_magic.api.local.folders import find_home
 from primepods_magic.api.settings import Settings
@@ -111,7 +112,9 @@ def _check_answers(client: Client) -> Iterator[Finding]:
     except RequestRefused as error:
         refusal = error
     except PodsError as error:
-        yield Finding("service", "problem", str(error), "check the URL, network, VPN and proxy")
+        detail, nothing, advice = str(error).partition(f". {NOTHING_DONE}. ")
+        todo = advice if nothing else "check the URL, network, VPN and proxy"
+        yield Finding("service", "problem", f"{detail}{nothing.removesuffix('. ')}", todo)
         return
     answered_in_ms = (time.monotonic() - asked_at) * 1000
     yield Finding("service", "ok", f"{client.settings.base_url} answered in {answered_in_ms:.0f} ms")

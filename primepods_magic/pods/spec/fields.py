@@ -60,6 +60,7 @@ _GIGABYTES = "a whole number of GB, such as 500"
 _GPU_HELP = "GPU type, such as H100_80GB or its only match H100, or several: H100,A100_80GB"
 _TOTAL_HELP = "minimum memory of all GPUs together, of any count unless count is given"
 _REGION_HELP = "region, such as eu_north, or several, such as eu_north,eu_west"
+_CENTER_HELP = "data center, such as us-east-1, or several"
 _PROVIDER_HELP = "provider, such as hyperstack, or several"
 _LARGE = "minimum {} that the machine comes with"
 _SPAN = "a length of time, such as 30m, 4h, 1h30m or 2d"
@@ -101,7 +102,7 @@ _ROWS = (
     SpecField(
         "cloud_id", "ID", "offer to rent; a spot machine can only be rented this way", offer="cloud_id"
     ),
-    SpecField("data_center_id", "ID", "data center to rent in", offer="data_center"),
+    SpecField("data_center_id", "ID", _CENTER_HELP, offer="data_center", takes_several=True),
     SpecField(
         "prepaid_for_hr", "H", "pay for H hours in advance", "number", form="a number of hours, such as 24"
     ),
