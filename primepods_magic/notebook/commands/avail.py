@@ -7,10 +7,15 @@ Sold-out offers come last. Offers without a price in USD cannot be rented here.
   %pods avail --region eu_north --max-price 2
   %pods avail --min-vram 48 --min-memory 128 --sort usd_gb_vram
   offers = %pods avail --gpu A100_80GB --count 8
+  %pods avail --gpu H100_80GB --count 16
 
 The --min flags compare what a machine comes with; '%pod_create --disk 500' may ask for more. An offer that
 does not state an amount does not reach a minimum. --sort start puts first what is up after the fewest
 minutes, as its provider states, and then what has the most stock.
+
+More than 8 GPUs are searched among multi-node offers, too: several connected machines, rented and billed as
+one pod. --multi-node lists all of those, and only those. Their prices are for all nodes. An offer does not
+state its nodes; 'nodes' is the usual number for its GPUs.
 
 Spot machines can be reclaimed at any time. They are listed only with --spot, and rented by their
 cloud_id.
@@ -47,6 +52,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--max-price", type=price, metavar="X", help="maximum price in USD per hour")
     parser.add_argument("--spot", action="store_true", help="list spot machines, which can be reclaimed")
     parser.add_argument(
+        "--multi-node", action="store_true", help="list only offers of several connected machines"
+    )
+    parser.add_argument(
         "--sort", choices=OFFER_ORDERS, default="price_hr", help="order of the offers (default price_hr)"
     )
 
@@ -63,7 +71,15 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     given = use_flags({name: getattr(args, name) for name in _FILTERS})
     spec = spec_from_mapping(given, needs_gpu=False)
-    offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot, sort=args.sort, tell=say)
+    offers = list_fitting_offers(
+        connection,
+        spec,
+        count=args.count,
+        spot=args.spot,
+        multi_node=args.multi_node,
+        sort=args.sort,
+        tell=say,
+    )
     return mark_for_display(
         offers_frame(offers),
         kind="offers",
