@@ -144,7 +144,8 @@ def _list_fields(pod: Pod) -> Iterator[tuple[str, str]]:
         "gpu",
         ("" if details.total_gpus is None else f"{details.total_gpus} × ")
         + (sanitize(details.gpu_name) or "–")
-        + (f", {sanitize(details.socket)}" if details.socket else ""),
+        + (f", {sanitize(details.socket)}" if details.socket else "")
+        + ("" if details.nodes == 1 else f", {details.nodes or 'several'} nodes"),
     )
     yield "price", _describe_price(pod)
     if pod.cost_usd is not None:
