@@ -8,17 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.api.errors import BudgetExceeded, GuardNotArmed, NameInUse, OutOfStock
+from primepods_magic.api.errors import BudgetExceeded, GuardNotArmed, LaunchRefused, NameInUse, OutOfStock
 from primepods_magic.frames.listing import list_offers
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.launch import launch, launch_many
 from primepods_magic.pods.launching.limits import Limits
-from primepods_magic.pods.launching.plan import plan_launch
+from primepods_magic.pods.launching.plan import LaunchPlan, plan_launch
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from primepods_magic.remote.guards.stock import StockReader
 from tests.pods.conftest import Changing, Through
-from tests.pods.test_one_pod import Breaking
+from tests.pods.test_one_pod import Breaking, creates_of
 from tests.support.sandbox_control import SandboxControl
 
 SIXTEEN = {"gpu": "H100_80GB", "count": 16, "name": "big"}
@@ -83,6 +83,29 @@ def test_limits_hold_for_the_price_of_all_nodes(connection: Connection, sandbox:
     with pytest.raises(OutOfStock, match=r"16 × H100_80GB on several nodes at nebius .*: out of stock"):
         launch(SIXTEEN)
     assert connection.client.list_all_pods() == []
+
+
+def test_creates_nothing_without_consent_to_the_price_of_all_nodes(
+    connection: Connection, through: Through
+) -> None:
+    asked: list[str] = []
+
+    def refuse(plan: LaunchPlan) -> bool:
+        asked.append(plan.consequences)
+        return False
+
+    with pytest.raises(LaunchRefused):
+        launch(
+            SIXTEEN, connection=through(httpx.HTTPTransport(), live=True), confirm=refuse, tell=asked.append
+        )
+    assert "$49.60/h for all nodes" in " ".join(asked)
+    assert connection.client.list_all_pods() == []
+
+
+def test_names_offers_of_the_same_size_if_the_chosen_one_is_sold_out(through: Through) -> None:
+    full = creates_of(lambda _: httpx.Response(409, json={"detail": "provider returned no capacity"}))
+    with pytest.raises(OutOfStock, match=r"nearest offers:\n  32 × H100_80GB on several nodes"):
+        launch(cloud_id="pc-H100x32", name="big", connection=through(full))
 
 
 def test_a_cloud_id_alone_finds_a_multi_node_offer(connection: Connection) -> None:
