@@ -297,9 +297,14 @@ class Client(DiskCalls):
         data_center_id: str | None = None,
         cloud_id: str | None = None,
         disks: Iterable[str] = (),
+        multi_node: bool = False,
         budget_s: float | None = None,
     ) -> list[Offer]:
-        """Return all offers, in the service's order; retry each request for ``budget_s``, 20 s by default."""
+        """Return all offers of one machine each, or ``multi_node`` ones, in the service's order.
+
+        Each request is retried for ``budget_s``, 20 s by default.
+        """
+        path = f"/api/v1/availability/{'multi-node' if multi_node else 'gpus'}"
         params: Params = {
             "gpu_type": gpu_type,
             "gpu_count": check_count("gpu_count", gpu_count),
@@ -313,17 +318,20 @@ class Client(DiskCalls):
 
         def fetch(number: int, _: int) -> ListPage[Offer]:
             query: Params = {**params, "page": number, "page_size": _PAGE_SIZE}
-            answer = self.session.request("GET", "/api/v1/availability/gpus", params=query, budget_s=budget_s)
+            answer = self.session.request("GET", path, params=query, budget_s=budget_s)
             return read_list_page(Offer, answer, is_first=number == 1, may_be_nothing=True)
 
         offers, _ = read_pages(fetch, "offers")
+        if multi_node:
+            offers = [offer.model_copy(update={"is_multinode": True}) for offer in offers]
         if self.on_offers is not None:
             self.on_offers(offers)
         return offers
 
-    def gpu_summary(self) -> dict[tuple[str, int, str], SummaryPrice]:
+    def gpu_summary(self, *, multi_node: bool = False) -> dict[tuple[str, int, str], SummaryPrice]:
         """Return the lowest prices by GPU type, count, and region or ``"cheapest"``."""
-        return read_summary(self.session.request("GET", "/api/v1/availability/gpu-summary"))
+        kind = "multi-node" if multi_node else "gpu"
+        return read_summary(self.session.request("GET", f"/api/v1/availability/{kind}-summary"))
 
     def whoami(self) -> User:
         """Return the owner and the rights of the key (``GET /user/whoami``)."""

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BeforeValidator, ValidationInfo, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from primepods_magic.api.fields.installation import Percent, with_installation
 from primepods_magic.api.fields.lenient_types import (
     Amount,
     ApiModel,
     Balance,
-    Count,
     Flag,
     Label,
     Name,
@@ -28,11 +27,11 @@ from primepods_magic.api.fields.lenient_types import (
     Text,
     Timestamp,
     fold_word,
-    number_in,
     parse_enum,
     port_in,
     rows_of,
 )
+from primepods_magic.api.fields.nodes import Machines, count_gpus, count_nodes, guess_nodes, pad_nodes
 from primepods_magic.api.fields.parts import AttachedResource, PortMapping, Prices, ResourceLimits, Resources
 from primepods_magic.api.fields.prices import is_price_name, list_prices, with_price
 from primepods_magic.api.fields.ssh_target import SshTarget, host_in, read_by_port, read_connections
@@ -60,15 +59,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-def _count_cpu_node(value: object, info: ValidationInfo) -> object:
-    """Count a CPU node with 0 GPUs as 1, as creates do."""
-    kind = info.data.get("gpu_type") or info.data.get("gpu_name")
-    return 1 if kind == "CPU_NODE" and number_in(value) == 0 else value
-
-
-_Machines = Annotated[Count, BeforeValidator(_count_cpu_node)]
 
 
 def _read_pod_status(value: object) -> PodStatus | str:
@@ -136,7 +126,7 @@ class PodDetails(ApiModel):
     installation_progress: Percent = None
     installation_failure: Label = None
     gpu_name: Label = None
-    gpu_count: _Machines = None
+    gpu_count: Machines = None
     socket: Label = None
     price_hr: Price = None
     stopped_price_hr: Amount = None
@@ -184,10 +174,20 @@ class PodDetails(ApiModel):
             return ()
         targets = read_connections(self.ssh_connection)
         if targets or self.status != PodStatus.ACTIVE:
-            return targets
+            return pad_nodes(targets, self.nodes)
         # Some providers report an IP address and a mapped SSH port instead.
         ports = ((port.internal, port.external, port.used_by) for port in self.prime_port_mapping)
         return read_by_port(self.ip, ports)
+
+    @property
+    def nodes(self) -> int | None:
+        """Number of its machines; ``None`` while the service does not list those of a multi-node pod."""
+        return count_nodes(self.ssh_connection, self.ip, self.cluster_id)
+
+    @property
+    def total_gpus(self) -> int | None:
+        """GPUs of all its nodes; ``gpu_count`` may be the number of each."""
+        return count_gpus(self.gpu_count, self.nodes)
 
     @property
     def _has_address(self) -> bool:
@@ -333,15 +333,16 @@ class HistoryRow(ApiModel):
 
 
 class Offer(OfferTerms):
-    """A row of ``GET /availability/gpus``: a machine that can be rented.
+    """A row of ``GET /availability/gpus`` or ``/availability/multi-node``: machines that can be rented.
 
-    ``cloud_id`` alone does not identify an offer: several data centers use the same id. ``gpu_count`` counts
-    the whole offer, and so does ``gpu_memory`` (GB) at some providers.
+    ``is_multinode`` offers are in the second list. ``cloud_id`` alone does not identify an offer: several
+    data centers use the same id. ``gpu_count`` counts the whole offer, and so does ``gpu_memory`` (GB) at
+    some providers.
     """
 
     cloud_id: Text = None
     gpu_type: Text = None
-    gpu_count: _Machines = None
+    gpu_count: Machines = None
     gpu_memory: Size = None
     socket: Label = None
     provider: Label = None
@@ -360,6 +361,7 @@ class Offer(OfferTerms):
     interconnect: Number = None
     interconnect_type: Label = None
     provisioning_time: Amount = None
+    is_multinode: Flag = None
 
     def __repr__(self) -> str:
         price = format_money(self.price_hr, self.prices.currency or "USD")
@@ -373,6 +375,11 @@ class Offer(OfferTerms):
         """Hourly price of the whole offer in its currency, or ``None``."""
         prices = self.prices
         return prices.community_price if prices.community_price is not None else prices.on_demand
+
+    @property
+    def nodes(self) -> int | None:
+        """Number of machines; of a multi-node offer the usual one, because it does not state it."""
+        return guess_nodes(self.gpu_type, self.gpu_count, is_multinode=bool(self.is_multinode))
 
     @property
     def stock(self) -> Stock:

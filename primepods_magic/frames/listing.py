@@ -23,6 +23,7 @@ def list_offers(
     *,
     count: int | None = None,
     spot: bool = False,
+    multi_node: bool = False,
     sort: str = "price_hr",
     connection: Connection | None = None,
     **filters: Any,
@@ -32,9 +33,11 @@ def list_offers(
     Parameters
     ----------
     count : int, optional
-        The number of GPUs; else any.
+        The number of GPUs; else any. More than 8 are searched among multi-node offers, too.
     spot : bool
         List spot machines, which can be reclaimed at any time, instead of the others.
+    multi_node : bool
+        List only multi-node offers, which are several connected machines for one price.
     sort : str
         ``"price_hr"``, ``"price_gpu_hr"``, ``"usd_gb_vram"`` (USD per hour and GB of GPU memory), or
         ``"start"``: the fewest minutes until it is up, as stated by the provider, then the most stock.
@@ -66,7 +69,9 @@ def list_offers(
     """
     spec = spec_from_mapping(filters, needs_gpu=False)
     connection = choose_connection(connection)
-    return offers_frame(list_fitting_offers(connection, spec, count=count, spot=spot, sort=sort))
+    return offers_frame(
+        list_fitting_offers(connection, spec, count=count, spot=spot, multi_node=multi_node, sort=sort)
+    )
 
 
 @shorten_tracebacks

@@ -134,7 +134,7 @@ def note_event(
             pod=_clean_text(thing.name if thing else name),
             pod_id=_clean_text(thing.id if thing else None),
             gpu=_clean_text(pod.gpu_name if pod else gpu),
-            gpu_count=pod.gpu_count if pod else gpu_count,
+            gpu_count=pod.total_gpus if pod else gpu_count,
             price_usd_hr=thing.price_hr if thing and price_usd_hr is None else price_usd_hr,
             billed_usd=billed_usd,
             cause=_clean_text(cause),

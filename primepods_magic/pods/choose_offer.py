@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.enums import GPU_TYPES
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
+from primepods_magic.api.fields.nodes import MAX_NODE_GPUS
 from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import TEMPLATE_IMAGE
 from primepods_magic.api.requests import list_names as list_values
@@ -29,7 +31,7 @@ from .short_names import (
     nothing_created,
 )
 
-__all__ = ["alternatives", "choose_offer", "find_offers", "pick_offer"]
+__all__ = ["alternatives", "choose_offer", "find_offers", "list_searched", "pick_offer"]
 
 _MAX_SHOWN_OTHERS = 2
 _MAX_NEAREST = 3
@@ -39,12 +41,27 @@ _IMAGE = SPEC_FIELDS["image"]
 _PLACES = tuple(SPEC_FIELDS[key] for key in ("provider", "country", "data_center_id", "socket"))
 
 
-def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
+def list_searched(spec: PodSpec, multi_node: bool | None = None) -> tuple[bool, ...]:
+    """Return the lists that may have offers for a spec, in order: True for that of multi-node offers.
+
+    Only they have more GPUs than one node. If a ``cloud_id`` decides, the second list is for one that the
+    first does not have. ``multi_node`` chooses the list itself.
+
+    >>> [list_searched(PodSpec(gpu_type="H100_80GB", gpu_count=count)) for count in (8, 16)]
+    [(False,), (False, True)]
+    """
+    if multi_node is not None:
+        return (multi_node,)
+    is_large = (spec.count or 0) > MAX_NODE_GPUS
+    return (False, True) if is_large or (spec.cloud_id and spec.count is None) else (False,)
+
+
+def find_offers(client: Client, spec: PodSpec, *, multi_node: bool | None = None) -> list[Offer]:
     """List offers for a spec's GPU types or cloud id, cheapest first, whether they fit otherwise or not.
 
     Raises InvalidRequest, with the nearest names, for a GPU type, provider, place, socket or image that the
     service does not have. An exact name costs no further request, unless no offer has it. Each GPU type is
-    one request.
+    one request; more than 8 GPUs take one more, for multi-node offers. ``multi_node`` lists only those.
     """
     for region in list_values(spec.region):
         if region not in _REGION.words:
@@ -53,7 +70,7 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
     offers = [
         offer
         for gpu_type in gpu_types or (None,)
-        for offer in _list_offers_of(client, spec, gpu_type)
+        for offer in _list_offers_of(client, spec, gpu_type, list_searched(spec, multi_node))
         # A service that ignores the filter lists all of them each time.
         if len(gpu_types) <= 1 or fold_letters(offer.gpu_type) == fold_letters(gpu_type)
     ]
@@ -62,14 +79,23 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
     return cheapest_first(offers)
 
 
-def _list_offers_of(client: Client, spec: PodSpec, gpu_type: str | None) -> list[Offer]:
+def _list_offers_of(
+    client: Client, spec: PodSpec, gpu_type: str | None, searched: tuple[bool, ...]
+) -> list[Offer]:
     offers: list[Offer] = []
     try:
-        # An empty list has been seen although there was stock, so believe only the second one.
-        for _ in range(2):
-            offers = offers or client.list_offers(
-                gpu_type=gpu_type, cloud_id=spec.cloud_id, disks=spec.disks or ()
+        for multi_node in searched:
+            if multi_node and offers and spec.cloud_id:
+                break
+            ask = partial(
+                client.list_offers,
+                gpu_type=gpu_type,
+                cloud_id=spec.cloud_id,
+                disks=spec.disks or (),
+                multi_node=multi_node,
             )
+            # An empty list has been seen although there was stock, so believe only the second one.
+            offers += ask() or ask()
     except InvalidRequest:
         # The service rejects unknown types. A type that we do not know either is reported below.
         if gpu_type is None or gpu_type in GPU_TYPES:
@@ -140,7 +166,13 @@ def pick_offer(offers: Iterable[Offer], spec: PodSpec) -> Quote | None:
 
 def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
     """Describe the offers nearest to one that turned out to be sold out, with prices."""
-    alike = spec.model_copy(update={"cloud_id": None, "gpu_type": spec.gpu_type or sold_out.gpu_type})
+    alike = spec.model_copy(
+        update={
+            "cloud_id": None,
+            "gpu_type": spec.gpu_type or sold_out.gpu_type,
+            "gpu_count": spec.count or sold_out.gpu_count,
+        }
+    )
 
     def key(offer: Offer) -> tuple[object, ...]:
         return (offer.provider, offer.cloud_id, offer.data_center, offer.gpu_count, offer.is_spot)
@@ -182,5 +214,6 @@ def _describe_offer(offer: Offer) -> str:
         else f"{format_money(offer.price_hr, offer.prices.currency or 'USD')}/h"
     )
     return brief(
-        f"{offer.gpu_count or '?'} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}"
+        f"{offer.gpu_count or '?'} × {offer.gpu_type}{' on several nodes' if offer.is_multinode else ''} at "
+        f"{offer.provider} ({offer.data_center}), {price}"
     )

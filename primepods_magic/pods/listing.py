@@ -101,24 +101,26 @@ def list_fitting_offers(
     *,
     count: int | None = None,
     spot: bool = False,
+    multi_node: bool = False,
     sort: str = "price_hr",
     tell: Callable[[str], object] = warn,
 ) -> list[Offer]:
     """List offers that fit a spec, cheapest first; then those with unknown stock, then those sold out.
 
-    ``count`` GPUs, or any number. ``sort`` is one of `OFFER_ORDERS`. ``spot`` lists spot offers only, else
-    none. Under a ``max_price`` in USD, offers in other currencies do not fit. The spec's ``disks`` are ids or
-    names of disks that can be attached. ``tell`` shows the whole names of short ones, and which disk is in
-    use.
+    ``count`` GPUs, or any number; above 8, multi-node offers count as well. ``multi_node`` lists only those.
+    ``sort`` is one of `OFFER_ORDERS`. ``spot`` lists spot offers only, else none. Under a ``max_price`` in
+    USD, offers in other currencies do not fit. The spec's ``disks`` are ids or names of disks that can be
+    attached. ``tell`` shows the whole names of short ones, and which disk is in use.
     """
-    check_flags(spot=spot)
+    check_flags(spot=spot, multi_node=multi_node)
     check_count("count", count)
     check_choice("sort", sort, OFFER_ORDERS)
     (spec,) = resolve_names(connection, [spec], tell)
     if spec.disks:
         spec = spec.model_copy(update={"disks": find_attachable(connection, spec.disks, tell)})
     offers = []
-    for offer in find_offers(connection.client, spec):
+    counted = spec.model_copy(update={"gpu_count": count or spec.gpu_count})
+    for offer in find_offers(connection.client, counted, multi_node=multi_node or None):
         wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})
         problems = set(mismatches(offer, wanted, spot=spot)) - ignored_mismatches(spec)
         if not problems:

@@ -22,6 +22,7 @@ __all__ = [
     "SOLD_OUT",
     "Quote",
     "cheapest_first",
+    "describe_nodes",
     "ignored_mismatches",
     "join_any",
     "mismatches",
@@ -105,10 +106,26 @@ class Quote:
             parts += (
                 f"; prepaid: {format_usd(self.prepaid_usd)} for {self.prepaid_hr:g} h are charged up front"
             )
+        per_gpu = ""
+        if offer.is_multinode:
+            per_gpu = f" for all nodes ({format_usd_hr(self.price_usd_hr / (offer.gpu_count or 1))} per GPU)"
         return (
-            f"{offer.gpu_count} × {sanitize(offer.gpu_type)} at {self.place}: "
-            f"{format_usd_hr(self.price_usd_hr)}, {format_usd(self.price_usd_day)}/day{parts}"
+            f"{offer.gpu_count} × {sanitize(offer.gpu_type)}{describe_nodes(offer)} at {self.place}: "
+            f"{format_usd_hr(self.price_usd_hr)}{per_gpu}, {format_usd(self.price_usd_day)}/day{parts}"
         )
+
+
+def describe_nodes(offer: Offer) -> str:
+    """Return the words about the nodes of a multi-node offer, which does not state their number.
+
+    >>> describe_nodes(Offer(gpu_type="H100_80GB", gpu_count=16, is_multinode=True))
+    ' on several nodes (usually 2 with 8 GPUs each)'
+    """
+    if not offer.is_multinode:
+        return ""
+    nodes, gpus = offer.nodes, offer.gpu_count
+    usual = f" (usually {nodes} with {gpus // nodes} GPUs each)" if nodes and gpus else ""
+    return f" on several nodes{usual}"
 
 
 def quote(offer: Offer, spec: PodSpec) -> Quote:

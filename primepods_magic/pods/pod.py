@@ -156,6 +156,11 @@ class Pod(CellMethods, FileMethods, GuardMethods, PackageMethods):
         return self._details.ssh
 
     @property
+    def nodes(self) -> int | None:
+        """Number of its machines; ``None`` while the service does not list those of a multi-node pod."""
+        return self._details.nodes
+
+    @property
     def connections(self) -> tuple[str | None, ...]:
         """The ssh command for each node; ``None`` for a node that is not up."""
         return tuple(target.command if target else None for target in self._details.connections)
@@ -286,7 +291,9 @@ class Pod(CellMethods, FileMethods, GuardMethods, PackageMethods):
 
     def __repr__(self) -> str:
         pod = self._details
-        parts = [f"{pod.gpu_count or '?'} × {shorten(sanitize(pod.gpu_name), _MAX_WORD_CHARS)}"]
+        parts = [f"{pod.total_gpus or '?'} × {shorten(sanitize(pod.gpu_name), _MAX_WORD_CHARS)}"]
+        if pod.nodes is None or pod.nodes > 1:
+            parts.append(f"{pod.nodes or 'several'} nodes")
         if pod.price_hr is not None:
             parts.append(format_usd_hr(pod.price_hr))
         parts.append(self._describe_state())

@@ -113,7 +113,7 @@ def record_cell(
         state=_shorten_text(end.state),
         seconds=seconds,
         gpu=_shorten_text(pod.gpu_name) or None,
-        gpu_count=pod.gpu_count if pod.gpu_count and 0 < pod.gpu_count <= _MAX_COUNT else None,
+        gpu_count=pod.total_gpus if pod.total_gpus and 0 < pod.total_gpus <= _MAX_COUNT else None,
         price_usd_hr=find_rate_usd_hr(pod),
         estimated_usd=estimate_usd(pod, seconds),
         gpu_mean_pct=end.gpu_mean_pct,

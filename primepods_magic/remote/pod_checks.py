@@ -83,21 +83,23 @@ def _check_disk(facts: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _check_gpus(pod: PodDetails, facts: Mapping[str, Any]) -> Iterator[Finding]:
+    # The first node is checked, and the others have as many.
+    expected = (pod.total_gpus or 0) // (pod.nodes or 1)
     if "gpus" not in facts:
         said = facts.get("gpu_error") or "no answer"
         reason = join_sanitized(list(map(_clean_text, said if isinstance(said, list) else [said]))[:2])
-        if pod.gpu_count:
+        if expected:
             yield Finding(
                 "gpu", "problem", f"nvidia-smi fails: {reason}", "terminate the pod and rent another one"
             )
         return
     gpus = list(map(_clean_text, facts["gpus"])) if isinstance(facts["gpus"], list) else []
     kinds = join_sanitized(sorted(set(gpus)))
-    if pod.gpu_count and len(gpus) < pod.gpu_count:
+    if len(gpus) < expected:
         yield Finding(
             "gpu",
             "problem",
-            f"{len(gpus)} of {pod.gpu_count} GPUs: {kinds}",
+            f"{len(gpus)} of {expected} GPUs: {kinds}",
             "terminate the pod and rent another one: all of them are billed",
         )
     else:

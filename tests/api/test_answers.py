@@ -116,6 +116,25 @@ def test_a_node_that_is_not_up_keeps_a_multi_node_pod_from_being_ready() -> None
     assert not pod.is_ready
 
 
+def test_a_node_that_is_not_listed_yet_keeps_a_multi_node_pod_from_being_ready() -> None:
+    pod = {**load("06-pod-multinode-lists"), "installationStatus": "FINISHED"}
+    up = ["ubuntu@203.0.113.41 -p 22", "ubuntu@203.0.113.42 -p 22"]
+    for known in (up[:1], up[0]):
+        waiting = read_model(PodDetails, {**pod, "sshConnection": known})
+        assert (waiting.nodes, waiting.connections[1:], waiting.is_ready) == (2, (None,), False)
+    assert read_model(PodDetails, {**pod, "sshConnection": up}).is_ready
+    # One machine with two addresses is not two machines.
+    single = {**pod, "sshConnection": up[0], "clusterId": None}
+    assert (read_model(PodDetails, single).nodes, read_model(PodDetails, single).is_ready) == (1, True)
+
+
+@pytest.mark.parametrize("stated", [16, 8])
+def test_counts_the_gpus_of_all_nodes_whether_the_service_states_those_of_one_or_of_all(stated: int) -> None:
+    pod = {**load("06-pod-multinode-lists"), "gpuCount": stated}
+    assert read_model(PodDetails, pod).total_gpus == 16
+    assert read_model(PodDetails, {**pod, "sshConnection": None, "ip": None}).nodes is None
+
+
 def test_unknown_words_are_kept_and_never_taken_for_ready() -> None:
     pod = read_model(PodDetails, load("08-pod-unknown-enums"))
     assert (pod.status, pod.installation_status, pod.gpu_name) == ("MIGRATING", "QUEUED", "VR200_288GB")

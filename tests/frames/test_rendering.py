@@ -189,7 +189,7 @@ def test_text_fits_into_a_terminal_without_cutting_a_word(kind: str, width: int)
 def test_columns_that_do_not_fit_are_named() -> None:
     frame = pods_frame([PodDetails(name="train", provider_type="runpod", id="f" * 10)])
     sheet = sheet_of(frame, "pods")
-    assert sheet_text(sheet, 40).endswith("not shown: provider, id and 29 more\n  columns: _.columns")
+    assert sheet_text(sheet, 40).endswith("not shown: provider, id and 30 more\n  columns: _.columns")
     assert "not shown" not in sheet_text(sheet, 80)
 
 
@@ -220,7 +220,7 @@ def test_pods_read_as_meant() -> None:
             "m-7b  ACTIVE        H100_80GB      8   18.72  ssh me@192.0.2.9 -p 22  "
             "COMPLETE             2026-09-14 08:00",
             "eval  PROVISIONING  –              –       –  –                       IN_PROGRESS 42.5 %   –",
-            "2 of 143 pods · not shown: provider, id and 25 more columns: _.columns",
+            "2 of 143 pods · not shown: provider, id and 26 more columns: _.columns",
         ]
     )
     html = sheet_html(sheet_of(pods_frame(pods), "pods"))

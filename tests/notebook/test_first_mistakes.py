@@ -129,7 +129,7 @@ def test_stopping_does_nothing_and_says_how_to_keep_the_data(shell: Any, word: s
         "'%pods rm a'",
         "disk is then lost",
         "'%pods get a:PATH'",
-        "'%pods disks'",
+        "'%pods disks create'",
     ):
         assert part in said
     assert ("can be started in the dashboard" in said) == (word in ("start", "resume"))
@@ -161,7 +161,6 @@ def test_the_advice_names_a_pod_only_as_it_was_typed(shell: Any, given: str) -> 
         ("switch", "'%pods connect --context NAME'"),
         ("availability list", "'%pods avail' alone is the list"),
         ("availability gpu-types", "Did you mean '%pods gpus'?"),
-        ("disks create", "'%pods disks' only lists disks"),
         ("pods list", "'%pods ls' alone is the list"),
     ],
 )

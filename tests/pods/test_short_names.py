@@ -276,7 +276,8 @@ def test_names_from_the_service_are_shown_safely(through: Through, gpu: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("count", "nearest"), [(3, [2, 4, 2]), (5, [4, 8, 4]), (6, [4, 8, 4]), (16, [8, 8, 8]), (100, [8, 8, 8])]
+    ("count", "nearest"),
+    [(3, [2, 4, 2]), (5, [4, 8, 4]), (6, [4, 8, 4]), (24, [16, 32, 32]), (100, [32, 32, 1])],
 )
 def test_the_nearest_offers_have_the_nearest_counts(
     connection: Connection, count: int, nearest: list[int]

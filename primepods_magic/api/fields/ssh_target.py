@@ -18,7 +18,7 @@ from primepods_magic.api.text.short_repr import ShortRepr
 
 from .lenient_types import fold_word, is_no_value, port_in
 
-__all__ = ["SshTarget", "host_in", "read_by_port", "read_connections"]
+__all__ = ["SshTarget", "count_targets", "host_in", "read_by_port", "read_connections"]
 
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
@@ -87,6 +87,15 @@ def read_connections(value: object) -> tuple[SshTarget | None, ...]:
     """
     targets = tuple(_read_nodes(value))
     return targets if any(targets) else ()
+
+
+def count_targets(value: object) -> int:
+    """Return the number of nodes that ``sshConnection`` lists, up or not.
+
+    >>> count_targets(["root@203.0.113.41 -p 22", None]), count_targets("root@203.0.113.9")
+    (2, 1)
+    """
+    return sum(1 for _ in _read_nodes(value))
 
 
 def host_in(text: str) -> str | None:

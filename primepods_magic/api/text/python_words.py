@@ -16,12 +16,13 @@ _CALLS = {
     "wait": "get_pod('{pod}').wait()",
     "env": "get_pod('{pod}').compare_packages()",
     "connect --sandbox": "connect(sandbox=True)",
+    "avail --multi-node": "list_offers(multi_node=True)",
     "avail --spot": "list_offers(spot=True)",
     "gpus": "list_gpus()",
     "alert": "list_alerts()",
     "alert --off": "end_alert('{pod}')",
 }
-_COMMAND = re.compile(r"'%pods ([a-z]+)( --[a-z]+)?(?: ([\w.-]+))?'")
+_COMMAND = re.compile(r"'%pods ([a-z]+)( --[a-z-]+)?(?: ([\w.-]+))?'")
 _FLAGS = (
     (re.compile(r"'--new' \(in Python: new=True\)|'--new'|--new\b"), "new=True"),
     (re.compile(r"'--replace'|--replace\b"), "replace_existing=True"),

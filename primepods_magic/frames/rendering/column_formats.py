@@ -191,7 +191,7 @@ def _format_installation(status: object, progress: object) -> DisplayCell:
 _DECIMALS: dict[Format, tuple[int, int]] = {"number": (2, 1), "share": (1, 100)}
 """How many decimals are shown at most, and by what the values are multiplied."""
 # Columns that say nothing while every row has this.
-_USUAL = {"share": "100 %", "is_spot": "no"}
+_USUAL = {"share": "100 %", "is_spot": "no", "nodes": "1"}
 
 # How each format shows a value, its style, and the column that it needs besides its own.
 _FORMATS: dict[Format, tuple[Callable[..., DisplayCell], CellStyle, tuple[str, ...]]] = {
@@ -272,7 +272,7 @@ def _choose_format(name: str) -> Format:
         return "period"
     if name == "hours_left":
         return "long_time"
-    if name in ("pods", "gpu_count") or name.endswith("_hours"):
+    if name in ("pods", "gpu_count", "nodes") or name.endswith("_hours"):
         return "number"
     if name == "estimated_usd":
         return "part"

@@ -61,11 +61,11 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
 
 SHOWN: Mapping[str, str] = {
-    "pods": "name status gpu gpu_count price_usd_hr | ssh installation_status created_at provider id",
+    "pods": "name status gpu gpu_count price_usd_hr | nodes ssh installation_status created_at provider id",
     "status": "name status installation_status | id price_usd_hr installation_failure ssh provider",
     "removed": "name outcome billed_usd duration | id",
-    "offers": "gpu gpu_count price_hr price_gpu_hr stock provider | cloud_id region is_spot vcpus memory_gb "
-    "disk_gb country data_center socket security usd_gb_vram",
+    "offers": "gpu gpu_count price_hr price_gpu_hr stock provider | nodes cloud_id region is_spot vcpus "
+    "memory_gb disk_gb country data_center socket security usd_gb_vram",
     "gpus": "gpu gpu_memory_gb cheapest_usd_gpu_hr cheapest_provider offers | usd_gb_vram gpu_counts "
     "providers",
     "history": "name gpu gpu_count billed_usd duration | price_usd_hr terminated_at provider gpu_hours "

@@ -54,6 +54,10 @@ def _compute_price_gpu_hr(offer: Offer) -> float | None:
     return offer.price_hr / offer.gpu_count
 
 
+def _compute_gpus_per_node(offer: Offer) -> int | None:
+    return offer.gpu_count // offer.nodes if offer.gpu_count and offer.nodes else None
+
+
 def _read_gpu_memory_gb(offer: Offer) -> float | None:
     # The field holds the GB of one GPU at some providers and of the whole machine at others.
     vram_gb = read_vram_gb(offer.gpu_type)
@@ -131,6 +135,8 @@ OFFERS: tuple[Column[Offer], ...] = (
         "minutes until it is up, as stated by the provider",
     ),
     Column("internet_mbps", "Float64", "internet_speed", "megabits per second to the internet"),
+    Column("nodes", "Int64", doc="machines of the offer; of a multi-node one, usual for its GPUs"),
+    Column("gpus_per_node", "Int64", _compute_gpus_per_node, "GPUs of each node"),
     Column("interconnect_gbps", "Float64", "interconnect", "gigabits per second between nodes"),
     Column("interconnect_type", "string", doc="kind of network between nodes"),
     Column("images", "string", doc="available software images, one per line"),

@@ -58,6 +58,10 @@ def _list_connections(pod: PodDetails) -> list[str]:
     return [target.command for target in pod.connections if target]
 
 
+def _count_nodes(pod: PodDetails) -> int | None:
+    return pod.nodes if pod.id or pod.name else None
+
+
 def _list_addresses(pod: PodDetails) -> str | list[str] | None:
     return [ip for ip in pod.ip if isinstance(ip, str)] if isinstance(pod.ip, list) else pod.ip
 
@@ -104,7 +108,7 @@ PODS: tuple[Column[PodDetails], ...] = (
     ),
     Column("installation_progress", "Float64", doc="percent"),
     Column("gpu", "string", "gpu_name", "GPU type"),
-    Column("gpu_count", "Int64", doc="GPUs of the whole pod or offer"),
+    Column("gpu_count", "Int64", "total_gpus", "GPUs of the whole pod or offer"),
     Column("price_usd_hr", "Float64", "price_hr", "USD per hour, in total"),
     Column("created_at", TIME, doc="when it was created"),
     Column("provider", "string", "provider_type", "owner of the machine"),
@@ -128,6 +132,7 @@ PODS: tuple[Column[PodDetails], ...] = (
     Column("user_id", "string", doc="id of the person who launched it"),
     Column("is_ready", "boolean", doc="ACTIVE, every node reachable, installed"),
     Column("installation_failure", "string", doc="why the installation failed"),
+    Column("nodes", "Int64", _count_nodes, "machines of the pod; missing while not known"),
     Column(
         "connections", "string", _list_connections, "ssh commands, one per line, for each node that is up"
     ),

@@ -52,12 +52,13 @@ def cost_recorder(
             return
         record = record_cell(connection, pod, job, end, may_be_past=is_attached)
         if is_shown:
-            _show_line(shell, format_cost_line(record, is_sandbox=connection.is_sandbox), publish)
+            line = format_cost_line(record, nodes=pod.nodes or 1, is_sandbox=connection.is_sandbox)
+            _show_line(shell, line, publish)
 
     return note_end
 
 
-def format_cost_line(record: CellRecord, *, is_sandbox: bool = False) -> str:
+def format_cost_line(record: CellRecord, *, nodes: int = 1, is_sandbox: bool = False) -> str:
     """Format a record as one line, without what is unknown and without idle times below 5 s.
 
     >>> from datetime import datetime, timezone
@@ -70,6 +71,8 @@ def format_cost_line(record: CellRecord, *, is_sandbox: bool = False) -> str:
     parts = [
         shorten(sanitize(record.pod), _MAX_NAME_CHARS),
         _format_gpus(record),
+        # Cells run on the first node, and all are billed.
+        f"node 1 of {nodes}" if nodes > 1 else "",
         format_seconds(record.seconds),
         *_format_costs(record.estimated_usd),
         _format_use(record),

@@ -9,6 +9,7 @@ Sold-out offers come last. Offers without a price in USD cannot be rented here.
   offers = %pods avail --gpu A100_80GB --count 8
   %pods avail --gpu H100_80GB --disk corpus
   %pods avail --disks --country FI,US
+  %pods avail --gpu H100_80GB --count 16
 
 The --min flags compare what a machine comes with; '%pod_create --disk 500' may ask for more. An offer that
 does not state an amount does not reach a minimum. --sort start puts first what is up after the fewest
@@ -16,6 +17,10 @@ minutes, as its provider states, and then what has the most stock.
 
 --disk lists only the offers to which your disk can be attached: those of its provider and data center. Give
 it again for several disks. --disks lists where disks can be created instead, as '%pods disks offers' does.
+
+More than 8 GPUs are searched among multi-node offers, too: several connected machines, rented and billed as
+one pod. --multi-node lists all of those, and only those. Their prices are for all nodes. An offer does not
+state its nodes; 'nodes' is the usual number for its GPUs.
 
 Spot machines can be reclaimed at any time. They are listed only with --spot, and rented by their
 cloud_id.
@@ -48,6 +53,7 @@ _NOT_OF_DISKS = (
     *MINIMUMS,
     "max_price",
     "spot",
+    "multi_node",
     "disk",
     "sort",
 )
@@ -65,6 +71,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     for key in ("image", *MINIMUMS):
         add_field(parser, SPEC_FIELDS[key])
     parser.add_argument("--max-price", type=price, metavar="X", help="maximum price in USD per hour")
+    parser.add_argument(
+        "--multi-node", action="store_true", help="list only offers of several connected machines"
+    )
     parser.add_argument(
         "--disk", action="append", metavar="DISK", help="disk of yours to attach, by name or id"
     )
@@ -104,7 +113,15 @@ def _list_offers(magics: PodsMagics, args: Namespace) -> Any:
     given = use_flags({**{name: getattr(args, name) for name in _FILTERS}, "disks": args.disk})
     spec, order = spec_from_mapping(given, needs_gpu=False), args.sort or _ORDER
     try:
-        offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot, sort=order, tell=say)
+        offers = list_fitting_offers(
+            connection,
+            spec,
+            count=args.count,
+            spot=args.spot,
+            multi_node=args.multi_node,
+            sort=order,
+            tell=say,
+        )
     except NotFound as error:
         if any(re.fullmatch(r"\d+ ?(GB|gb)?", text) for text in args.disk or ()):
             raise NotFound(f"{error}. For the size of a pod's own disk, use --min-disk") from None

@@ -220,7 +220,7 @@ def _describe_unused(pod: Pod, unused: tuple[int, ...], watched_s: float) -> lis
     from primepods_magic.api.text.instants import duration
     from primepods_magic.api.text.money import format_usd_hr
 
-    count, rate = pod.details.gpu_count, pod.price_usd_hr
+    count, rate = pod.details.total_gpus, pod.price_usd_hr
     if not unused or not count or count == 1:
         return []
     names = ", ".join(map(str, unused))

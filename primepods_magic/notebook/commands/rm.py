@@ -56,7 +56,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         )
     if pods and not (args.yes or connection.is_sandbox):
         names = ", ".join(
-            f"{sanitize(pod.name)} ({pod.gpu_count} × {sanitize(pod.gpu_name)})" for pod in pods
+            f"{sanitize(pod.name)} ({pod.total_gpus} × {sanitize(pod.gpu_name)})" for pod in pods
         )
         unknown = f" Not known to be yours: {join_sanitized(pod.id for pod in others)}." if others else ""
         them = "it" if len(pods) == 1 else "them"

@@ -7,6 +7,10 @@ With --config, Host blocks are written to a separate file that ~/.ssh/config can
 scp, rsync and VS Code Remote know the pod as pod-NAME. Host keys are stored by pod, not by address, so an
 address that another pod had before causes no error. A sandbox whose pods you can log in to has its own key
 for that; its ssh command names the file with the blocks.
+
+A multi-node pod has one command for each node; --node 2 shows only that of node 2. Its Host blocks are called
+pod-NAME, pod-NAME-2 and so on. Cells, files and kernels of the pod use node 1; '%pods exec --node 2' runs a
+command on another one.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from collections.abc import Iterable
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.input.arguments import ArgumentParser, add_pod
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pod, positive
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -26,13 +30,16 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_pod(parser)
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--node", type=positive, metavar="N", help="only the command for this node")
+    what.add_argument(
         "--config", action="store_true", help="write Host blocks for ssh, scp, rsync and VS Code"
     )
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Return the commands as text."""
+    from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.pod import LogText
@@ -48,12 +55,17 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         config = write_ssh_config(connection, pod)
         hosts = iter(config.hosts)
         commands = [command and f"{_start_command(config)} {next(hosts)}" for command in commands]
-    return LogText(
-        "\n".join(
-            sanitize(command) or f"# node {number} is not up yet"
-            for number, command in enumerate(commands, start=1)
-        )
-    )
+    lines = [
+        sanitize(command) or f"# node {number} is not up yet"
+        for number, command in enumerate(commands, start=1)
+    ]
+    if args.node is not None:
+        if args.node > len(lines):
+            raise InvalidRequest(
+                f"There is no node {args.node}: the last of '{sanitize(pod.name)}' is {len(lines)}"
+            )
+        lines = [lines[args.node - 1]]
+    return LogText("\n".join(lines))
 
 
 def _start_command(config: SshConfig) -> str:

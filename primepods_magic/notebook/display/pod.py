@@ -142,9 +142,10 @@ def _list_fields(pod: Pod) -> Iterator[tuple[str, str]]:
         yield "reason", row.reason
     yield (
         "gpu",
-        ("" if details.gpu_count is None else f"{details.gpu_count} × ")
+        ("" if details.total_gpus is None else f"{details.total_gpus} × ")
         + (sanitize(details.gpu_name) or "–")
-        + (f", {sanitize(details.socket)}" if details.socket else ""),
+        + (f", {sanitize(details.socket)}" if details.socket else "")
+        + ("" if details.nodes == 1 else f", {details.nodes or 'several'} nodes"),
     )
     yield "price", _describe_price(pod)
     if pod.cost_usd is not None:

@@ -234,7 +234,8 @@ def _describe_state(pod: PodDetails, kind: PodPhase, percent: int | None) -> tup
         return "failed", "" if pod.status == PodStatus.ERROR else "installation stopped"
     if kind is PodPhase.INSTALLING:
         if _lacks_only_connection(pod):
-            return "installed", "no connection yet"
+            up = len(_list_targets(pod))
+            return "installed", f"{up} of {pod.nodes} nodes up" if up else "no connection yet"
         if pod.installation_status == InstallationStatus.PENDING:
             return "active", "installation not started"
         return f"installing{at}", ""
@@ -272,8 +273,12 @@ def _explain_failure(pod: PodDetails) -> str:
     return "the service reports an error and gives no reason"
 
 
+def _list_targets(pod: PodDetails) -> list[str]:
+    return [target.command for target in pod.connections if target]
+
+
 def _list_commands(pod: PodDetails) -> tuple[str, ...]:
-    given = tuple(brief(target.command) for target in pod.connections if target is not None)
+    given = tuple(map(brief, _list_targets(pod)))
     if len(given) <= _MAX_NODES:
         return given
     shown = given[: _MAX_NODES - 1]
@@ -282,7 +287,7 @@ def _list_commands(pod: PodDetails) -> tuple[str, ...]:
 
 def _format_gpu(pod: PodDetails) -> str:
     name = shorten(sanitize(pod.gpu_name), _MAX_WORD)
-    return f"{pod.gpu_count} × {name}" if name and pod.gpu_count is not None else name
+    return f"{pod.total_gpus} × {name}" if name and pod.total_gpus is not None else name
 
 
 def _format_price(usd_hr: float | None) -> str:

@@ -30,6 +30,7 @@ __all__ = [
     "hold_pod",
     "keep_guards",
     "read_endings",
+    "refuse_idle",
     "require_guards",
 ]
 
@@ -41,6 +42,14 @@ def require_guards(connection: Connection) -> None:
     answer = open_process(connection).ask("test")
     if answer["obstacle"]:
         raise GuardNotArmed(f"No guard can be armed here: {answer['obstacle']}. Nothing was created")
+
+
+def refuse_idle(what: str, outcome: str) -> GuardNotArmed:
+    """Return the error for an idle rule on several nodes, which could never end them."""
+    return GuardNotArmed(
+        f"An idle rule watches one node, and {what} has several. {outcome}. End it with 'for' or 'until', or "
+        "at a sum with 'max_total_usd'"
+    )
 
 
 def arm_guard(

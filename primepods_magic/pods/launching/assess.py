@@ -11,6 +11,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.offers import join_any
 from primepods_magic.pods.spec.requirements import is_below_vram
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.gpu_counts import has_other_gpus
 from primepods_magic.pods.support.name_matching import fold_name, has_changed
 
 from .differences import is_billed_to
@@ -110,7 +111,7 @@ def _list_differences(pod: PodDetails, spec: PodSpec) -> list[str]:
     disk_gb = pod.resources.disk if pod.resources else None
     pairs = (
         ("gpu", pod.gpu_name, spec.gpu_type),
-        ("count", pod.gpu_count, spec.count),
+        ("count", pod.total_gpus if has_other_gpus(pod, spec.count) else None, spec.count),
         ("socket", pod.socket, spec.socket),
         ("image", pod.environment_type, spec.image),
         ("disk", disk_gb, spec.disk_size),

@@ -12,6 +12,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import PodFate, examine_pod
 from primepods_magic.pods.launching.journal.journal import LaunchRecord
+from primepods_magic.pods.support.gpu_counts import has_other_gpus
 from primepods_magic.pods.support.name_matching import fold_letters, is_name_of, is_same_id, is_same_payer
 
 from .agreed_prices import is_above, name_agreed
@@ -165,7 +166,8 @@ def _is_older_row(pod: PodDetails | HistoryRow, record: LaunchRecord) -> bool:
 
 
 def _is_machine(pod: PodDetails | HistoryRow, record: LaunchRecord) -> bool:
-    return (fold_letters(pod.gpu_name), pod.gpu_count) == (fold_letters(record.gpu_type), record.gpu_count)
+    is_type = fold_letters(pod.gpu_name) == fold_letters(record.gpu_type)
+    return is_type and pod.gpu_count is not None and not has_other_gpus(pod, record.gpu_count)
 
 
 def _is_suspect(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.launching.journal.journal import LaunchRecord, Order
+from primepods_magic.pods.support.gpu_counts import has_other_gpus
 from primepods_magic.pods.support.name_matching import has_changed, is_same_payer
 
 __all__ = ["is_billed_to", "list_changes", "list_doubts"]
@@ -23,8 +24,8 @@ def list_changes(pod: PodDetails, record: LaunchRecord) -> list[str]:
         changes.append(f"it is billed to {team}, not to {wanted}")
     if has_changed(pod.gpu_name, record.gpu_type):
         changes.append(f"its GPU is {sanitize(pod.gpu_name)}, not {sanitize(record.gpu_type)}")
-    if has_changed(pod.gpu_count, record.gpu_count):
-        changes.append(f"it has {pod.gpu_count} GPUs, not {record.gpu_count}")
+    if has_other_gpus(pod, record.gpu_count):
+        changes.append(f"it has {pod.total_gpus} GPUs, not {record.gpu_count}")
     return changes + (_list_further_changes(pod, record.order) if record.order else [])
 
 

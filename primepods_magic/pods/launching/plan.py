@@ -32,6 +32,7 @@ from primepods_magic.api.validation.bounds import check_flags, check_kind, check
 from primepods_magic.pods.choose_offer import choose_offer
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import check_connection
+from primepods_magic.pods.guards.arming import refuse_idle
 from primepods_magic.pods.guards.launches import plan_guard
 from primepods_magic.pods.guards.rules import GuardRules
 from primepods_magic.pods.launching.journal.lookup import hold_name
@@ -209,6 +210,8 @@ def _complete_plan(
         return replace(plan, existing=found.pod, guard=guard)
     guard = plan_guard(connection, plan.spec, is_dry_run=plan.is_dry_run)
     quote = choose_offer(connection.client, plan.spec)
+    if plan.spec.idle is not None and quote.offer.is_multinode:
+        raise refuse_idle("this offer", "Nothing was created")
     others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in found.replaceable]
     check_limits(plan.limits, quote, plan.name, others)
     notices = [

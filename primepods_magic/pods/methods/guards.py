@@ -223,8 +223,10 @@ def arm_rules(
 
     Raises GuardNotArmed if it could not end the pod, and InvalidRequest if it cannot run there.
     """
-    from primepods_magic.pods.guards.arming import arm_guard
+    from primepods_magic.pods.guards.arming import arm_guard, refuse_idle
 
+    if rules.idle_s is not None and pod.nodes != 1:
+        raise refuse_idle(f"'{sanitize(pod.name)}'", "Nothing was changed")
     before = earlier.where if earlier else "here"
     where = before if on is None else on
     if where not in PLACES:

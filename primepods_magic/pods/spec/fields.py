@@ -58,6 +58,7 @@ _WHOLE = "a whole number"
 _UP_TO_100 = "a whole number from 1 to 100"
 _GIGABYTES = "a whole number of GB, such as 500"
 _GPU_HELP = "GPU type, such as H100_80GB or its only match H100, or several: H100,A100_80GB"
+_COUNT_HELP = "number of GPUs (default 1); more than 8 are on several nodes"
 _TOTAL_HELP = "minimum memory of all GPUs together, of any count unless count is given"
 _REGION_HELP = "region, such as eu_north, or several, such as eu_north,eu_west"
 _CENTER_HELP = "data center, such as us-east-1, or several"
@@ -69,7 +70,7 @@ _PRICE_HELP = "maximum USD per hour; confirms that price, but not prepaid hours 
 _ROWS = (
     SpecField("name", "NAME", "name of the pod, which identifies it among your live pods"),
     SpecField("gpu", "G", _GPU_HELP, "text", "gpu_type", "gpu_type", GPU_TYPES, takes_several=True),
-    SpecField("count", "N", "number of GPUs (default 1)", "number", "gpu_count", "gpu_count", form=_WHOLE),
+    SpecField("count", "N", _COUNT_HELP, "number", "gpu_count", "gpu_count", form=_WHOLE),
     SpecField(PODS, "N", "number of pods, with numbered names", "number", form=_UP_TO_100),
     SpecField("max_price", "X", _PRICE_HELP, "number", form="a number in USD per hour, such as 2.50"),
     SpecField(

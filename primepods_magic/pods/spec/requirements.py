@@ -60,5 +60,5 @@ def is_below_vram(pod: PodDetails, spec: PodSpec) -> bool:
     vram_gb = read_vram_gb(pod.gpu_name)
     if vram_gb is None:
         return False
-    total_gb = vram_gb * (pod.gpu_count or 0)
+    total_gb = vram_gb * (pod.total_gpus or 0)
     return vram_gb < (spec.min_vram_gb or 0) or 0 < total_gb < (spec.min_total_vram_gb or 0)

@@ -126,8 +126,8 @@ def read_activity(connection: Connection, pod: PodDetails) -> Activity:
     The answer comes from the agent's memory. Raises SshFailed if there is no connection, and what `open_link`
     raises.
     """
-    # A pod whose GPUs are not known has some.
-    count = 1 if pod.gpu_count is None else min(max(0, pod.gpu_count), _MAX_GPUS)
+    # A pod whose GPUs are not known has some. Those of other nodes count as busy.
+    count = 1 if pod.total_gpus is None else min(max(0, pod.total_gpus), _MAX_GPUS)
     answer = open_link(connection, pod).ask("activity", gpus=count)
     return _check_answer(connection, pod, count, answer.get("content"))
 

@@ -27,7 +27,7 @@ from primepods_magic.pods.guards.alert_records import (
 )
 from primepods_magic.pods.guards.records import add_news
 from primepods_magic.pods.guards.times import describe_end
-from primepods_magic.pods.offers import Quote
+from primepods_magic.pods.offers import Quote, describe_nodes
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import is_same_payer
 
@@ -353,7 +353,7 @@ def _describe_lost(record: AlertRecord) -> str:
 
 def _describe_seen(quote: Quote, now: datetime) -> dict[str, Any]:
     offer = quote.offer
-    text = f"{offer.gpu_count} × {sanitize(offer.gpu_type)} at {quote.place}"
+    text = f"{offer.gpu_count} × {sanitize(offer.gpu_type)}{describe_nodes(offer)} at {quote.place}"
     return {
         "checked_at": now,
         "seen_at": now,

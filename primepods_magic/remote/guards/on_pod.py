@@ -49,7 +49,7 @@ def arm_on_pod(connection: Connection, pod: PodDetails, rules: GuardRules, key: 
             base_url=connection.settings.base_url,
             is_sandbox=connection.is_sandbox,
             speed=GuardClock(connection).speed,
-            gpu_count=1 if pod.gpu_count is None else pod.gpu_count,
+            gpu_count=1 if pod.total_gpus is None else pod.total_gpus,
             created_at_s=pod.created_at.timestamp() if pod.created_at else None,
             held_until_s=held_until.timestamp() if held_until else 0.0,
         )

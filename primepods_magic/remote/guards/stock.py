@@ -9,7 +9,7 @@ from primepods_magic.api.client import Client
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import list_names
-from primepods_magic.pods.choose_offer import pick_offer
+from primepods_magic.pods.choose_offer import list_searched, pick_offer
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import PodSpec
 
@@ -22,7 +22,7 @@ _MAX_FACTOR = 20.0
 # A longer Retry-After may be a mistake.
 _MAX_RETRY_AFTER_S = 900.0
 
-_Query = tuple[str | None, str | None, tuple[str, ...]]
+_Query = tuple[str | None, str | None, tuple[str, ...], bool]
 
 
 class StockReader:
@@ -53,6 +53,8 @@ class StockReader:
         offers: list[Offer] = []
         failure = None
         for query in _list_queries(spec):
+            if query[-1] and offers and spec.cloud_id:
+                continue
             if query not in self._answers:
                 self._answers[query] = _ask_once(client, query)
             answer = self._answers[query]
@@ -73,12 +75,18 @@ class StockReader:
 
 def _list_queries(spec: PodSpec) -> list[_Query]:
     disks = tuple(spec.disks or ())
-    return [(gpu_type, spec.cloud_id, disks) for gpu_type in list_names(spec.gpu_type) or (None,)]
+    return [
+        (gpu_type, spec.cloud_id, disks, multi_node)
+        for gpu_type in list_names(spec.gpu_type) or (None,)
+        for multi_node in list_searched(spec)
+    ]
 
 
 def _ask_once(client: Client, query: _Query) -> list[Offer] | PodsError:
-    gpu_type, cloud_id, disks = query
+    gpu_type, cloud_id, disks, multi_node = query
     try:
-        return client.list_offers(gpu_type=gpu_type, cloud_id=cloud_id, disks=disks, budget_s=0)
+        return client.list_offers(
+            gpu_type=gpu_type, cloud_id=cloud_id, disks=disks, multi_node=multi_node, budget_s=0
+        )
     except PodsError as error:
         return error

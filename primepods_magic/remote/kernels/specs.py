@@ -167,7 +167,7 @@ def _make_name(pod_name: str, session: str) -> str:
 def _format_name(connection: Connection, pod: PodDetails, session: str) -> str:
     name = shorten(sanitize(pod.name or pod.id or ""), 40)
     gpu = shorten(sanitize(pod.gpu_name or ""), 30)
-    count = pod.gpu_count if gpu and pod.gpu_count else None
+    count = pod.total_gpus if gpu else None
     rate = find_rate_usd_hr(pod)
     parts = [
         name if session == "main" else f"{name}/{session}",

@@ -131,6 +131,11 @@ def test_many_nodes_do_not_flood_the_row():
     assert commands[-1] == "# and 13 more nodes"
 
 
+def test_says_how_many_of_several_nodes_are_up():
+    row = format_pod(ready(sshConnection=["root@203.0.113.1 -p 22", None, None]), EIGHT)
+    assert (row.state, row.detail) == ("installed", "1 of 3 nodes up")
+
+
 def test_totals_count_and_add_up_what_is_still_there():
     pods = ready("a"), pod("b", "ACTIVE", "IN_PROGRESS", 50), failed("c"), pod("d", "TERMINATED")
     totals = format_totals(pods)
