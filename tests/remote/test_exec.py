@@ -289,6 +289,27 @@ def test_settings_of_the_user_that_would_run_nothing_do_not_apply(pod: Pod, home
     assert pod.exec("echo runs").stdout == "runs\n"
 
 
+def test_a_pod_cannot_use_this_computers_keys_or_ports(
+    pod: Pod, home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the user's own configuration forwards, and however it trusts hosts."""
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(folder / "agent"))
+    (home / ".ssh").mkdir(exist_ok=True)
+    forwarded = (
+        "ForwardAgent yes\n  ForwardX11 yes\n  RemoteForward 0 127.0.0.1:22\n  LocalForward 65009 127.0.0.1:22"
+    )
+    (home / ".ssh" / "config").write_text(
+        f"Host *\n  {forwarded}\n  StrictHostKeyChecking no\n  UserKnownHostsFile {folder}/theirs\n"
+    )
+    words = find_route(pod.connection, pod.details).words
+    for name, value in {"forwardagent": "no", "forwardx11": "no", "clearallforwardings": "yes"}.items():
+        assert read_client_setting(words, name) == value
+    assert read_client_setting(words, "stricthostkeychecking") == "accept-new"
+    assert pod.exec("echo [$SSH_AUTH_SOCK]").stdout == "[]\n"
+    assert not (folder / "theirs").exists()
+    assert not (home / ".ssh" / "known_hosts").exists()
+
+
 def test_a_fast_cipher_is_used_unless_the_user_has_chosen_one(pod: Pod, home: Path) -> None:
     words = find_route(pod.connection, pod.details).words
     assert "-gcm@" in read_client_setting(words, "ciphers").split(",")[0]
