@@ -295,12 +295,9 @@ def test_a_pod_cannot_use_this_computers_keys_or_ports(
     """Whatever the user's own configuration forwards, and however it trusts hosts."""
     monkeypatch.setenv("SSH_AUTH_SOCK", str(folder / "agent"))
     (home / ".ssh").mkdir(exist_ok=True)
-    forwarded = (
-        "ForwardAgent yes\n  ForwardX11 yes\n  RemoteForward 0 127.0.0.1:22\n  LocalForward 65009 127.0.0.1:22"
-    )
-    (home / ".ssh" / "config").write_text(
-        f"Host *\n  {forwarded}\n  StrictHostKeyChecking no\n  UserKnownHostsFile {folder}/theirs\n"
-    )
+    forwarded = "  RemoteForward 0 127.0.0.1:22\n  LocalForward 65009 127.0.0.1:22\n  ForwardX11 yes\n"
+    trusting = f"  StrictHostKeyChecking no\n  UserKnownHostsFile {folder}/theirs\n"
+    (home / ".ssh" / "config").write_text(f"Host *\n  ForwardAgent yes\n{forwarded}{trusting}")
     words = find_route(pod.connection, pod.details).words
     for name, value in {"forwardagent": "no", "forwardx11": "no", "clearallforwardings": "yes"}.items():
         assert read_client_setting(words, name) == value
