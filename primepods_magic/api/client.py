@@ -368,6 +368,10 @@ class Client(DiskCalls):
             lambda: self.session.request("PATCH", f"{path}/primary"),
         )
 
+    def delete_ssh_key(self, key_id: str) -> None:
+        """Remove a key from the account (``DELETE /ssh_keys/{id}``)."""
+        self.session.request("DELETE", f"/api/v1/ssh_keys/{quote_id(key_id)}")
+
     def wallet(self, *, team_id: str | None = None, limit: int = 20, offset: int = 0) -> Wallet:
         """Return the balance and the latest billings (``GET /billing/wallet``).
 

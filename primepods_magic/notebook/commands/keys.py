@@ -7,6 +7,7 @@ Launches that name no key use the primary one.
   %pods keys add ~/.ssh/id_ed25519.pub --name desktop
   %pods keys add --new
   %pods keys primary laptop
+  %pods keys rm laptop
 
 Only a public key is ever sent. A file with a private key is refused. --new makes a key without a passphrase,
 ~/.ssh/id_ed25519_primepods, which is never overwritten; '%pods ssh NAME --config' uses it.
@@ -15,6 +16,7 @@ Only a public key is ever sent. A file with a private key is refused. --new make
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.input.arguments import ArgumentParser
@@ -28,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=["list", "add", "primary"],
+        choices=["list", "add", "primary", "rm"],
         default="list",
         help="action (default list)",
     )
@@ -36,9 +38,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "key",
         metavar="KEY",
         nargs="?",
-        help="for add: file with a public key (default: the usual one in ~/.ssh); for primary: name or id",
+        help="for add: file with a public key (default: the usual one in ~/.ssh); else: name or id",
     )
     parser.add_argument("--name", metavar="NAME", help="name for the added key")
+    parser.add_argument("-y", "--yes", action="store_true", help="for rm: do not ask")
     parser.add_argument("--new", action="store_true", help="for add: make a new key, without a passphrase")
 
 
@@ -50,10 +53,17 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.frames import keys_frame
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
-    from primepods_magic.pods.ssh.keys import add_key, add_new_key, list_keys, make_primary
+    from primepods_magic.notebook.shell.prompt import confirm
+    from primepods_magic.pods.ssh.keys import add_key, add_new_key, list_keys, make_primary, remove_key
 
     if args.action == "list" and args.key is not None:
-        raise InvalidRequest("%pods keys list does not take a KEY; 'add' and 'primary' do. Nothing was done")
+        raise InvalidRequest(
+            "%pods keys list does not take a KEY; 'add', 'primary' and 'rm' do. Nothing was done"
+        )
+    if args.action in ("primary", "rm") and args.key is None:
+        raise InvalidRequest(f"%pods keys {args.action} needs the name or id of a KEY. Nothing was done")
+    if args.yes and args.action != "rm":
+        raise InvalidRequest("Only '%pods keys rm' takes -y. Nothing was done")
     if args.action != "add" and args.name is not None:
         raise InvalidRequest("Only '%pods keys add' takes --name. Nothing was done")
     if args.new and (args.action != "add" or args.key is not None):
@@ -65,9 +75,10 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     elif args.action == "add":
         done = [f"'{sanitize(add_key(connection, args.key, name=args.name).name)}' was added"]
     elif args.action == "primary":
-        if args.key is None:
-            raise InvalidRequest("%pods keys primary needs the name or id of a KEY. Nothing was done")
         done = [f"'{sanitize(make_primary(connection, args.key).name)}' is primary"]
+    elif args.action == "rm":
+        ask = (lambda _: True) if args.yes else partial(confirm, magics.shell)
+        done = [f"'{sanitize(remove_key(connection, args.key, ask).name)}' was removed"]
     keys = list_keys(connection)
     return mark_for_display(
         keys_frame(keys), kind="keys", caption=caption(connection, len(keys), len(keys), "key", *done)

@@ -12,6 +12,7 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.pods.account.members import find_members
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.guards.stock_waits import Span, awaiting_stock
@@ -25,6 +26,7 @@ from primepods_magic.pods.support.notices import note, warn
 
 from .carry_out import carry_out, check_plan_budgets
 from .limits import Limits, check_total_limit
+from .naming import team_of
 from .plan import LaunchPlan, check_call, describe_interrupted_plan, plan_launch
 from .recovery import SETTLE_S
 
@@ -247,6 +249,7 @@ def plan_many(
         wanted = read_specs(specs)
         with nothing_created():
             wanted = resolve_names(connection, wanted, _show_once(tell or note))
+            wanted = [_find_members(connection, spec, _show_once(tell or note)) for spec in wanted]
     except KeyboardInterrupt:
         raise describe_interrupted_plan("any pod", unresolved) from None
     if len(wanted) == 1:
@@ -272,6 +275,13 @@ def plan_many(
     except KeyboardInterrupt:
         raise describe_interrupted_plan("any pod", unresolved) from None
     return plans
+
+
+def _find_members(connection: Connection, spec: PodSpec, tell: Callable[[str], object]) -> PodSpec:
+    if not spec.team_member_ids:
+        return spec
+    ids = find_members(connection, team_of(connection, spec), spec.team_member_ids, tell)
+    return spec.model_copy(update={"team_member_ids": ids})
 
 
 def _show_once(tell: Callable[[str], object]) -> Callable[[str], object]:

@@ -66,6 +66,7 @@ _PROVIDER_HELP = "provider, such as hyperstack, or several"
 _LARGE = "minimum {} that the machine comes with"
 _SPAN = "a length of time, such as 30m, 4h, 1h30m or 2d"
 _USD = "an amount of USD, such as 25"
+_MEMBERS_HELP = "member of the team to share the pod with, by name, e-mail address or id; may be repeated"
 _PRICE_HELP = "maximum USD per hour; confirms that price, but not prepaid hours or --replace"
 _ROWS = (
     SpecField("name", "NAME", "name of the pod, which identifies it among your live pods"),
@@ -107,8 +108,15 @@ _ROWS = (
     SpecField(
         "prepaid_for_hr", "H", "pay for H hours in advance", "number", form="a number of hours, such as 24"
     ),
-    SpecField("shared_with_team", "", "true: share the pod with the team to bill", "body", words=_FLAGS),
-    SpecField("team_member_ids", "", "members of the team to share the pod with", "body"),
+    SpecField(
+        "share_with_team",
+        "",
+        "share the pod with the team to bill",
+        "switch",
+        "shared_with_team",
+        words=_FLAGS,
+    ),
+    SpecField("members", "WHO", _MEMBERS_HELP, "list", "team_member_ids"),
 )
 SPEC_FIELDS = {row.key: row for row in _ROWS}
 """The fields by key, the most common first, as completion and the help list them."""

@@ -1,4 +1,4 @@
-"""The account's SSH keys: listing, adding one from a file, choosing the primary one."""
+"""The account's SSH keys: listing, adding one from a file, choosing the primary one, removing one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -19,7 +20,7 @@ from primepods_magic.pods.connection.connection import Connection
 
 from .own_keys import DEFAULT_FILES, make_account_key
 
-__all__ = ["add_key", "add_new_key", "fingerprint", "list_keys", "make_primary"]
+__all__ = ["add_key", "add_new_key", "fingerprint", "list_keys", "make_primary", "remove_key"]
 
 _DEFAULT_FILES = tuple(f"{name}.pub" for name in DEFAULT_FILES)
 _MAX_FILE_BYTES = 20_000
@@ -68,7 +69,33 @@ def add_new_key(connection: Connection, *, name: str | None = None) -> tuple[Ssh
 
 def make_primary(connection: Connection, word: str) -> SshKey:
     """Make the key with this name or id the default for pods; raise NotFound unless exactly one matches."""
+    key = _find_key(connection.client.list_ssh_keys(), word)
+    connection.client.make_ssh_key_primary(str(key.id))
+    return key
+
+
+def remove_key(connection: Connection, word: str, confirm: Callable[[str], bool]) -> SshKey:
+    """Remove the key with this name or id from the account, once `confirm` has agreed to a question.
+
+    Raises NotFound unless exactly one matches, InvalidRequest without consent; nothing is removed then.
+    """
     keys = connection.client.list_ssh_keys()
+    key = _find_key(keys, word)
+    name = f"'{sanitize(key.name or key.id)}' ({sanitize(fingerprint(key.public_key) or key.id)})"
+    question = f"Remove the SSH key {name}? Pods that you rent from now on do not let it in."
+    if key.is_primary:
+        question += " It is the primary key: launches that name no key need another one"
+        others = join_sanitized(other.name or other.id for other in keys if other.id != key.id)
+        question += f" ({others})." if others else ", and there is none."
+    if not connection.is_sandbox and confirm(question) is not True:
+        raise InvalidRequest(
+            f"Removing {name} was not confirmed. Nothing was done. Pass -y to confirm in advance"
+        )
+    connection.client.delete_ssh_key(str(key.id))
+    return key
+
+
+def _find_key(keys: Sequence[SshKey], word: str) -> SshKey:
     matches = [key for key in keys if key.id == word] or [key for key in keys if key.name == word]
     if len(matches) != 1:
         ids = join_sanitized(key.id for key in matches)
@@ -79,7 +106,6 @@ def make_primary(connection: Connection, word: str) -> SshKey:
             else f"There is no key '{sanitize(word)}'"
         )
         raise NotFound(f"{why}{'' if matches else suggest(word, names)}. Nothing was changed")
-    connection.client.make_ssh_key_primary(str(matches[0].id))
     return matches[0]
 
 
